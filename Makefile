@@ -1,0 +1,49 @@
+# `make test` and `make demo` need Python 3.11 or later and make; they do the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+WORKERS ?= 2
+
+.PHONY: help setup test lint format coverage demo bench clean
+
+help:
+	@echo "make test      lint, format check, tests and doctests"
+	@echo "make demo      train on digits with ten simulated annotators (SKCCEM_DATA: and on real crowds)"
+	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
+	@echo "make coverage  the tests, with branch coverage"
+	@echo "make format    let ruff format and mend the code"
+	@echo "make clean     remove the environment and what was built"
+
+setup: $(READY)
+
+$(READY): requirements-dev.txt setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	sys.exit(0 if v >= (3, 11) else "skccem needs Python 3.11 or later, but $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+coverage: $(READY)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: $(READY)
+	$(BIN)/python benchmarks/demo.py
+
+bench: $(READY)
+	$(BIN)/python benchmarks/real_labels.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .coverage

@@ -1,0 +1,567 @@
+"""Label-only aggregation: majority vote and the model of Dawid and Skene.
+
+Everything below the estimators is a pure function of arrays. `e_step` and `m_step` take
+the sparse label indicator matrix, so one iteration of EM is two sparse products, and
+the sums in `m_step` may be gathered from several parts of the data.
+"""
+
+import warnings
+from numbers import Integral, Real
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy.special import xlogy
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ._annotations import check_crowd_labels
+from ._probability import (
+    confusion_from_counts,
+    counts_from_indicator,
+    expected_counts,
+    majority_vote_proba,
+    mean_over_labelled,
+    pooled_confusion,
+    posterior_log_proba,
+    row_sum,
+    safe_log,
+    score_classes,
+)
+from ._targets import check_known_crowd, check_trainable
+
+
+class EMResult(NamedTuple):
+    """Parameters, log-likelihood, objective after each iteration, and success."""
+
+    confusion: np.ndarray
+    prior: np.ndarray
+    log_likelihood: float
+    history: list
+    converged: bool
+
+
+def e_step(indicator, confusion, prior):
+    """Class probabilities of the items for given parameters.
+
+    Parameters
+    ----------
+    indicator : sparse array of shape (n_samples, n_annotators * n_classes)
+        `CrowdLabels.label_indicator`, or some of its rows.
+    confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        Confusion matrices.
+    prior : ndarray of shape (n_classes,)
+        Class probabilities.
+
+    Returns
+    -------
+    posterior : ndarray of shape (n_samples, n_classes)
+        Rows sum to one.
+    log_likelihood : ndarray of shape (n_samples,)
+        Log probability of the labels of each item; ``-inf`` where the parameters
+        exclude them.
+    """
+    posterior, top, impossible = score_classes(
+        indicator, safe_log(confusion), safe_log(prior)
+    )
+    # In place: this is the largest array of an iteration.
+    posterior -= top[:, np.newaxis]
+    np.exp(posterior, out=posterior)
+    totals = row_sum(posterior)
+    posterior /= totals[:, np.newaxis]
+    return posterior, np.where(impossible, -np.inf, top + np.log(totals))
+
+
+def m_step(indicator, weighted_posterior, *, smoothing=0.0, target=None):
+    """Parameters for given class probabilities of the items.
+
+    Parameters
+    ----------
+    indicator : sparse array of shape (n_samples, n_annotators * n_classes)
+        `CrowdLabels.label_indicator`, or some of its rows.
+    weighted_posterior : ndarray of shape (n_samples, n_classes)
+        Class probabilities, each row times the item's weight.
+    smoothing : float, default=0.0
+        Pseudo-labels in each row of each confusion matrix.
+    target : ndarray of shape (n_classes, n_classes), default=None
+        Matrix that the pseudo-labels follow; None is the pooled matrix.
+
+    Returns
+    -------
+    confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        Confusion matrices.
+    prior : ndarray of shape (n_classes,)
+        Class probabilities.
+    """
+    counts = counts_from_indicator(indicator, weighted_posterior)
+    confusion = confusion_from_counts(counts, smoothing=smoothing, target=target)
+    totals = weighted_posterior.sum(axis=0)
+    return confusion, totals / totals.sum()
+
+
+def run_em(labels, *, sample_weight=None, smoothing, max_iter, tol, verbose=0):
+    """Expectation maximisation from the vote shares.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+        The answers, at least one of them on an item of positive weight.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weight of each item.
+    smoothing, max_iter, tol, verbose
+        As for `DawidSkene`.
+
+    Returns
+    -------
+    result : EMResult
+    """
+    weights = np.ones(labels.n_samples) if sample_weight is None else sample_weight
+    # An item without labels or weight says nothing about any parameter; kept, it would
+    # only slow the convergence of the prior.
+    used = np.flatnonzero((labels.labels_per_item > 0) & (weights > 0))
+    indicator = labels.label_indicator()[used]
+    posterior, weights = majority_vote_proba(labels)[used], weights[used]
+    label_weight = weights @ labels.labels_per_item[used]
+
+    posterior *= weights[:, np.newaxis]
+    # The matrix that the pseudo-labels follow stays what the votes say: were it
+    # estimated anew in each iteration, no objective would be known to increase.
+    target = pooled_confusion(counts_from_indicator(indicator, posterior))
+    history, gain = [], np.inf
+    while gain >= tol and len(history) < max_iter:
+        confusion, prior = m_step(
+            indicator, posterior, smoothing=smoothing, target=target
+        )
+        posterior, per_item = e_step(indicator, confusion, prior)
+        posterior *= weights[:, np.newaxis]
+        log_likelihood = float(weights @ per_item)
+        objective = log_likelihood + _log_density(confusion, smoothing, target)
+        if history:
+            gain = (objective - history[-1]) / label_weight
+        history.append(objective)
+        if verbose:
+            print(
+                f"[DawidSkene] iteration {len(history)}: log-likelihood per label "
+                f"{log_likelihood / label_weight:.6f}"
+            )
+    return EMResult(confusion, prior, log_likelihood, history, bool(gain < tol))
+
+
+def _log_density(confusion, smoothing, target):
+    """Log density of the Dirichlet priors of the rows, up to a constant."""
+    # Without smoothing there may be zeros in confusion, and 0 * -inf is not 0.
+    return float(smoothing * xlogy(target, confusion).sum()) if smoothing else 0.0
+
+
+def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
+    """Confusion matrices from the labels alone, for a model to start from.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+        The answers.
+    method : {"majority_vote", "dawid_skene"}
+        What gives the class probabilities of the items.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weight of each item.
+    smoothing : float, default=0.1
+        Pseudo-labels in each row of each matrix, as for `DawidSkene`.
+
+    Returns
+    -------
+    confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        Rows sum to one. They may hold zeros.
+    """
+    if method == "majority_vote":
+        shares = majority_vote_proba(labels, sample_weight=sample_weight)
+        counts = expected_counts(labels, shares, sample_weight)
+        return confusion_from_counts(counts, smoothing=smoothing)
+    if method == "dawid_skene":
+        return run_em(
+            labels,
+            sample_weight=sample_weight,
+            smoothing=smoothing,
+            max_iter=100,
+            tol=1e-6,
+        ).confusion
+    raise ValueError(
+        f"Expected 'majority_vote' or 'dawid_skene', got {method!r}. Pass one of them."
+    )
+
+
+def argmax_with_random_ties(proba, random_state):
+    """Index of the largest entry of each row, ties broken at random.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_classes)
+        Non-negative numbers. Entries within a relative 1e-9 of the largest are tied:
+        rounding depends on the order of the labels and must not decide.
+    random_state : int, RandomState instance or None
+        Source of the choice.
+
+    Returns
+    -------
+    index : ndarray of shape (n_samples,)
+    """
+    index = proba.argmax(axis=1)
+    candidates = proba >= proba.max(axis=1, keepdims=True) * (1 - 1e-9)
+    tied = np.flatnonzero(candidates.sum(axis=1) > 1)
+    draws = check_random_state(random_state).uniform(size=(len(tied), proba.shape[1]))
+    index[tied] = np.where(candidates[tied], draws, -1.0).argmax(axis=1)
+    return index
+
+
+class _LabelAggregator(BaseEstimator):
+    """What the label-only estimators share: input checks and predictions."""
+
+    def fit_predict(self, Y, y=None, sample_weight=None):
+        """Fit and return the class of each item.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Classes from `classes_`.
+        """
+        return self.fit(Y, sample_weight=sample_weight).predict(Y)
+
+    def predict(self, Y):
+        """Most probable class of items with labels of the same annotators.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Classes from `classes_`. Ties are broken at random, each time in the same
+            way for the same `Y`.
+        """
+        proba = self.predict_proba(Y)
+        return self.classes_[argmax_with_random_ties(proba, self._tie_seed)]
+
+    def _check_fit_input(self, Y, sample_weight):
+        """Labels and weights, checked; everything that `fit` can refuse it refuses."""
+        labels = check_crowd_labels(Y, classes=self.classes)
+        check_trainable(labels)
+        if sample_weight is None:
+            return labels, None
+        weights = _check_sample_weight(
+            sample_weight, labels, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weights[labels.labels_per_item > 0].any():
+            raise ValueError(
+                "Expected a positive sample_weight for some item with labels, got 0 "
+                "for all of them. Raise the weights of the items to learn from."
+            )
+        return labels, weights
+
+    def _store_labels_seen(self, labels):
+        self.classes_ = labels.classes
+        self.annotators_ = labels.annotators
+        self.n_annotators_ = labels.n_annotators
+        # Drawn once, so that predictions can be repeated whatever random_state is.
+        self._tie_seed = check_random_state(self.random_state).randint(2**31 - 1)
+
+
+class MajorityVote(_LabelAggregator):
+    """Class with the most votes, and confusion matrices from the shares of the votes.
+
+    Parameters
+    ----------
+    smoothing : float, default=0.1
+        Pseudo-labels in each row of each confusion matrix. They follow the pooled
+        matrix of all annotators, and steady those with few labels. 0 counts only.
+    classes : array-like of shape (n_classes,), default=None
+        All classes, where `Y` may lack some. None takes those of `Y`.
+    random_state : int, RandomState instance or None, default=None
+        Breaks ties between classes. An int makes results reproducible.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes.
+    annotators_ : ndarray of shape (n_annotators,)
+        Names of the annotators, or their column numbers.
+    n_annotators_ : int
+        Number of annotators.
+    confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
+        ``[m, k, l]`` estimates the probability that annotator ``m`` says class ``l``
+        when the true class is ``k``, counting each item by its vote shares. The
+        annotator's own vote is among them, so the diagonal is optimistic.
+    class_prior_ : ndarray of shape (n_classes,)
+        Mean vote shares of the items with labels.
+
+    See Also
+    --------
+    DawidSkene : Weighs the votes by how each annotator errs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skccem import MajorityVote
+    >>> Y = np.array([[0, 0, 1], [1, -1, 1], [0, 1, 0], [1, 1, -1]])
+    >>> vote = MajorityVote(random_state=0)
+    >>> vote.fit_predict(Y)
+    array([0, 1, 0, 1])
+    >>> vote.predict_proba(Y).round(2)
+    array([[0.67, 0.33],
+           [0.  , 1.  ],
+           [0.67, 0.33],
+           [0.  , 1.  ]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "classes": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, *, smoothing=0.1, classes=None, random_state=None):
+        self.smoothing = smoothing
+        self.classes = classes
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, Y, y=None, sample_weight=None):
+        """Count the votes.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item in the confusion matrices and the class prior.
+
+        Returns
+        -------
+        self : MajorityVote
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, only one class, or weights that do not fit.
+        """
+        labels, weights = self._check_fit_input(Y, sample_weight)
+        self._store_labels_seen(labels)
+        shares = majority_vote_proba(labels, sample_weight=weights)
+        self.class_prior_ = mean_over_labelled(labels, shares, weights)
+        counts = expected_counts(labels, shares, weights)
+        self.confusion_matrices_ = confusion_from_counts(
+            counts, smoothing=self.smoothing
+        )
+        return self
+
+    def predict_proba(self, Y):
+        """Share of each class among the votes for each item.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_samples, n_classes)
+            An item without labels gets `class_prior_`.
+        """
+        check_is_fitted(self)
+        labels = check_known_crowd(Y, self.classes_, self.annotators_)
+        return majority_vote_proba(labels, default=self.class_prior_)
+
+
+class DawidSkene(_LabelAggregator):
+    """Classes and confusion matrices by expectation maximisation [1]_.
+
+    Each item has one true class, each annotator answers by a confusion matrix, and the
+    answers about an item are independent given its class. EM starts from the shares of
+    the votes.
+
+    Parameters
+    ----------
+    max_iter : int, default=100
+        Most iterations.
+    tol : float, default=1e-6
+        EM stops when an iteration raises the objective by less than this per label.
+    smoothing : float, default=0.1
+        Pseudo-labels in each row of each confusion matrix, which steady annotators
+        with few labels: the matrices are the mode under Dirichlet priors worth this
+        many labels. The pseudo-labels follow the pooled matrix of all annotators at
+        the start, counted by vote shares. 0 is plain maximum likelihood.
+    classes : array-like of shape (n_classes,), default=None
+        All classes, where `Y` may lack some. None takes those of `Y`.
+    random_state : int, RandomState instance or None, default=None
+        Breaks ties between classes in `predict`. The fit itself is deterministic.
+    verbose : int, default=0
+        1 prints the log-likelihood of each iteration.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes.
+    annotators_ : ndarray of shape (n_annotators,)
+        Names of the annotators, or their column numbers.
+    n_annotators_ : int
+        Number of annotators.
+    confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
+        ``[m, k, l]`` estimates the probability that annotator ``m`` says class ``l``
+        when the true class is ``k``. An annotator without labels has the matrix that
+        the pseudo-labels follow, or with ``smoothing=0`` the pooled one.
+    class_prior_ : ndarray of shape (n_classes,)
+        Class probabilities.
+    log_likelihood_ : float
+        Log probability of all the labels in `fit`, items weighted by `sample_weight`.
+    history_ : list of float
+        Objective after each iteration; it never decreases. It is the log-likelihood
+        plus the log density of the Dirichlet priors up to a constant,
+        ``smoothing * sum(target * log(confusion_matrices_))``, so with ``smoothing=0``
+        the log-likelihood itself.
+    n_iter_ : int
+        Number of iterations.
+    converged_ : bool
+        Whether `tol` was reached.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `tol` was not reached within `max_iter`.
+
+    See Also
+    --------
+    MajorityVote : Every vote counts the same.
+
+    References
+    ----------
+    .. [1] A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer
+       error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
+
+    Examples
+    --------
+    Two good annotators, three spammers, and one who swaps the classes:
+
+    >>> import numpy as np
+    >>> from skccem import DawidSkene
+    >>> from skccem.simulation import make_crowd_labels
+    >>> good, spam = [[0.9, 0.1], [0.1, 0.9]], [[0.5, 0.5], [0.5, 0.5]]
+    >>> swap = [[0.2, 0.8], [0.8, 0.2]]
+    >>> y = np.random.default_rng(0).integers(2, size=1000)
+    >>> matrices = np.array([good, good, spam, spam, spam, swap])
+    >>> Y = make_crowd_labels(y, matrices, labels_per_item=5, random_state=0)
+    >>> model = DawidSkene(random_state=0).fit(Y)
+    >>> bool(np.mean(model.predict(Y) == y) > 0.9)
+    True
+    >>> bool(np.abs(model.confusion_matrices_ - matrices).max() < 0.1)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "classes": ["array-like", None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        max_iter=100,
+        tol=1e-6,
+        smoothing=0.1,
+        classes=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.max_iter = max_iter
+        self.tol = tol
+        self.smoothing = smoothing
+        self.classes = classes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, Y, y=None, sample_weight=None):
+        """Estimate the confusion matrices and the class prior.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item.
+
+        Returns
+        -------
+        self : DawidSkene
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, only one class, or weights that do not fit.
+        """
+        labels, weights = self._check_fit_input(Y, sample_weight)
+        self._store_labels_seen(labels)
+        result = run_em(
+            labels,
+            sample_weight=weights,
+            smoothing=self.smoothing,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            verbose=self.verbose,
+        )
+        self.confusion_matrices_ = result.confusion
+        self.class_prior_ = result.prior
+        self.log_likelihood_ = result.log_likelihood
+        self.history_ = result.history
+        self.n_iter_ = len(result.history)
+        self.converged_ = result.converged
+        if not self.converged_:
+            warnings.warn(
+                f"Expected EM to gain less than tol={self.tol} per label within "
+                f"max_iter={self.max_iter} iterations, but it still gained more. "
+                "Raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def predict_proba(self, Y):
+        """Probability of each class of items with labels of the same annotators.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to one. An item without labels gets `class_prior_`.
+        """
+        check_is_fitted(self)
+        labels = check_known_crowd(Y, self.classes_, self.annotators_)
+        return np.exp(
+            posterior_log_proba(
+                labels, safe_log(self.confusion_matrices_), safe_log(self.class_prior_)
+            )
+        )

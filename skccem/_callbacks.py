@@ -1,0 +1,60 @@
+"""Callbacks of the skorch net: progress and early stopping."""
+
+from skorch.callbacks import Callback, EarlyStopping, PrintLog
+from tqdm.auto import tqdm
+
+
+class ProgressBar(Callback):
+    """A bar over epochs with the loss and, if there is one, held-out likelihood."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, desc="CrowdClassifier", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        epoch = net.history[-1]
+        shown = {"loss": f"{epoch['train_loss']:.4f}"}
+        if "valid_log_likelihood" in epoch:
+            shown["held-out log-likelihood"] = f"{epoch['valid_log_likelihood']:.4f}"
+        self.bar_.set_postfix(shown, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+        # A bar holds an open stream, which a pickled estimator must not.
+        del self.bar_
+
+
+def make_callbacks(verbose, patience=None):
+    """The callbacks that ``verbose`` and early stopping ask for.
+
+    Parameters
+    ----------
+    verbose : int
+        1 for a bar, 2 for a line an epoch.
+    patience : int, optional
+        Epochs without a better held-out likelihood after which training ends and the
+        best weights are restored.
+
+    Returns
+    -------
+    list of (str, Callback)
+    """
+    callbacks = []
+    if patience is not None:
+        stopping = EarlyStopping(
+            monitor="valid_log_likelihood",
+            lower_is_better=False,
+            patience=patience,
+            load_best=True,
+            sink=_silence,
+        )
+        callbacks.append(("early_stopping", stopping))
+    if verbose == 1:
+        callbacks.append(("progress", ProgressBar()))
+    elif verbose > 1:
+        callbacks.append(("print_log", PrintLog()))
+    return callbacks
+
+
+def _silence(text):
+    pass

@@ -1,0 +1,515 @@
+"""``CrowdClassifier``: a classifier and every annotator's confusion matrix, coupled."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ._features import check_features
+from ._fitting import (
+    OPTIMIZERS,
+    accepted_dtypes,
+    check_lengths,
+    check_net_params,
+    check_weight,
+    choose_device,
+    choose_strength,
+    learned_parameters,
+    new_backbone,
+    new_datasets,
+    new_net,
+    new_network,
+    precision_of,
+    random_generator,
+    seeded,
+    start_log_confusion,
+)
+from ._probability import marginal_log_likelihood, posterior_log_proba
+from ._start import check_memory
+from ._targets import (
+    check_known_crowd,
+    check_same_task,
+    check_targets,
+    check_trainable,
+    check_truth,
+    is_crowd,
+    warn_unused,
+)
+
+
+class CrowdClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier learned from the labels of many unreliable annotators.
+
+    A network ``f`` that classifies items and one confusion matrix ``B_m`` for each
+    annotator are trained together, without any true label, so that the annotators'
+    answers become likely: annotator m says class l about item x with probability
+    ``sum_k f_k(x) B_m[k, l]`` (coupled cross-entropy minimisation, CCEM [1]_). A
+    regulariser makes the two identifiable: GeoCrowdNet(F) prefers confident and
+    balanced posteriors, GeoCrowdNet(W) confusion matrices that differ [1]_.
+
+    Parameters
+    ----------
+    module : nn.Module, its class, or callable, default=None
+        The network, from items to logits of shape (n_items, n_classes). None is a
+        multi-layer perceptron. A class is called with `module_params`, any other
+        callable with ``(n_features, n_classes, **module_params)``. An instance is
+        copied at each fit: its weights are the starting point and stay as they were.
+    module_params : dict, default=None
+        Keyword arguments of `module`.
+    hidden_layer_sizes : int or sequence of int, default=(128,)
+        Widths of the perceptron's hidden layers; ``()`` for a linear classifier.
+    dropout : float in [0, 1), default=0.5
+        Share of each hidden layer of the perceptron that is dropped in training.
+    likelihood : {"marginal", "joint"}, default="joint"
+        Whether an item's labels are taken one by one, as in [1]_, or together, as in
+        [2]_: ``log sum_k f_k(x) prod_m B_m[k, y_m]``. With one label an item both are
+        the same.
+    regularizer : {"F", "W", "trace", None}, default="F"
+        Subtracted from the loss: ``log det`` of the second moment of the posteriors of
+        a batch ("F") or of the stacked confusion matrices ("W") [1]_; or added: the
+        mean trace of the confusion matrices ("trace") [3]_.
+    reg_strength : float or "auto", default="auto"
+        Weight of the regulariser, relative to the loss per label. "auto" is 0.02 for
+        "F" where labelled items have 1.5 labels or more on average, and 0.01 else.
+    init : {"identity", "majority_vote", "dawid_skene"} or array-like of shape \
+            (n_annotators, n_classes, n_classes) or (n_classes, n_classes), \
+            default="identity"
+        Where the confusion matrices start, mixed with some of the uniform distribution
+        so that nothing is impossible: 30% for "identity", 2% for the others.
+    optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
+        A torch optimiser class, or the name of one.
+    lr : float, default=1e-3
+        Learning rate of the network.
+    confusion_lr : float, default=2e-2
+        Learning rate of the logits of the confusion matrices; 0 keeps them.
+    weight_decay : float, default=0
+        Of the network's parameters; never of the confusion matrices'.
+    batch_size : int, default=100
+        Items in a batch, at most; batches are of even size. None for all at once.
+    max_epochs : int, default=100
+        Passes over the labelled items.
+    early_stopping : bool, default=False
+        Whether to hold out some items, to stop when the likelihood of their labels has
+        not risen for `n_iter_no_change` epochs, and to keep the best weights.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the labelled items that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    callbacks : list of skorch callbacks, default=None
+        Called along with the estimator's own.
+    device : str or torch.device, default="auto"
+        "auto" is "cuda" where there is one and "cpu" elsewhere.
+    classes : array-like of shape (n_classes,), default=None
+        All classes, for labels in which some may not occur. By default those of the
+        `CrowdLabels`, or those that occur.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution, with a new optimiser.
+    random_state : int, RandomState or None, default=None
+        Of initial weights, dropout, order of items and held-out items. An int makes
+        fits bit-identical on one machine, also in worker processes. None takes a new
+        seed at each fit. The global random states of NumPy and torch are left as they
+        were found. Threads share torch's generator: fits that run side by side in
+        threads are correct, but not reproducible.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict, default=None
+        Further arguments of the skorch net, such as ``iterator_train__num_workers`` or
+        ``optimizer__betas``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted.
+    annotators_ : ndarray of shape (n_annotators,)
+        Their identifiers.
+    n_annotators_ : int
+    confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
+        ``[m, k, l]`` = P(annotator m says class l, given the true class is k). Rows sum
+        to one. An annotator without labels has the pooled matrix.
+    class_prior_ : ndarray of shape (n_classes,)
+        Estimated frequencies of the true classes among the labelled items.
+    n_labels_per_annotator_ : ndarray of shape (n_annotators,)
+    history_ : list of dict
+        For each epoch `train_loss`, `train_log_likelihood` (per label, of the
+        likelihood that is trained, without the regulariser), `dur` in seconds and,
+        with early stopping, `valid_loss` and `valid_log_likelihood` (per label,
+        marginal).
+    n_iter_ : int
+        Epochs of the last fit.
+    reg_strength_ : float
+        The strength that was used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` holds the torch module.
+    n_features_in_ : int
+        Where items are rows of an array.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where `X` is a DataFrame with str column names.
+
+    See Also
+    --------
+    DawidSkene : The same model of annotators, without features.
+
+    Notes
+    -----
+    One-dimensional `y` is one annotator who makes no mistakes, whose matrix is fixed
+    to the identity: the estimator is then an ordinary classifier.
+
+    References
+    ----------
+    .. [1] S. Ibrahim, T. Nguyen and X. Fu, "Deep learning from crowdsourced labels:
+       coupled cross-entropy minimization, identifiability, and regularization", ICLR
+       2023.
+    .. [2] A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer
+       error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
+    .. [3] R. Tanno et al., "Learning from noisy labels by regularized estimation of
+       annotator confusion", CVPR 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skccem import CrowdClassifier
+    >>> from skccem.simulation import make_confusion_matrices, make_crowd_labels
+    >>> X, truth = load_iris(return_X_y=True)
+    >>> matrices = make_confusion_matrices(5, 3, kind="hammer_spammer", random_state=0)
+    >>> Y = make_crowd_labels(truth, matrices, labels_per_item=3, random_state=0)
+    >>> clf = CrowdClassifier(random_state=0).fit(X, Y)
+    >>> clf.confusion_matrices_.shape
+    (5, 3, 3)
+    >>> bool(clf.score(X, truth) > 0.9)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "module": [callable, None],
+        "module_params": [dict, None],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "likelihood": [StrOptions({"marginal", "joint"})],
+        "regularizer": [StrOptions({"F", "W", "trace"}), None],
+        "reg_strength": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "init": [
+            StrOptions({"identity", "majority_vote", "dawid_skene"}),
+            "array-like",
+        ],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "confusion_lr": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, None],
+        "device": [str, torch.device],
+        "classes": ["array-like", None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "net_params": [dict, None],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        module_params=None,
+        hidden_layer_sizes=(128,),
+        dropout=0.5,
+        likelihood="joint",
+        regularizer="F",
+        reg_strength="auto",
+        init="identity",
+        optimizer="adam",
+        lr=1e-3,
+        confusion_lr=2e-2,
+        weight_decay=0.0,
+        batch_size=100,
+        max_epochs=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        callbacks=None,
+        device="auto",
+        classes=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        net_params=None,
+    ):
+        self.module = module
+        self.module_params = module_params
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.likelihood = likelihood
+        self.regularizer = regularizer
+        self.reg_strength = reg_strength
+        self.init = init
+        self.optimizer = optimizer
+        self.lr = lr
+        self.confusion_lr = confusion_lr
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.classes = classes
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn from the labels of a crowd.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of \
+                shape (n_samples, ...), dict of arrays, or torch Dataset
+            The items. Other forms than rows of features need a `module`. Sparse rows
+            are made dense a batch at a time. A dict is passed to the module as keyword
+            arguments. The items of a Dataset are x alone. In cross-validation the last
+            two come as `skorch.helper.SliceDict` and `skorch.helper.SliceDataset`.
+            The perceptron is trained in the precision of `X` on a CPU: float32 is
+            faster. A `module` gets float32; integers in a dict or Dataset stay.
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Who said what; -1 among integers, NaN, None, `pd.NA`, masked and unstored
+            entries are missing. Or one label an item, shape (n_samples,), of which none
+            is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item and so of its labels.
+
+        Returns
+        -------
+        self : CrowdClassifier
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, numbers are not finite, there are no labels or only one
+            class, a label is not among `classes`, or the module does not fit.
+        MemoryError
+            If the confusion matrices would not fit in memory.
+        NonFiniteLossError
+            If training diverges.
+
+        Warns
+        -----
+        UnusedDataWarning
+            If items have no labels, which are left out of training, or annotators gave
+            none, who get the pooled confusion matrix. Both are counted.
+        """
+        self._validate_params()
+        check_net_params(self.net_params)
+        continued = self.warm_start and hasattr(self, "net_")
+        labels, crowd = check_targets(y, self.classes)
+        device = choose_device(self.device)
+        dtypes = accepted_dtypes(self.module, device)
+        X = self._check_features(X, dtypes, reset=not continued)
+        check_lengths(X, labels)
+        weight = check_weight(sample_weight, labels)
+        check_trainable(labels)
+        check_memory(labels.n_annotators, labels.n_classes)
+        if continued:
+            check_same_task(labels, self.classes_, self.annotators_)
+        if crowd:
+            warn_unused(labels)
+
+        self.reg_strength_ = choose_strength(
+            self.reg_strength, self.regularizer, labels
+        )
+        rng = random_generator(self.random_state)
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        active = labels.labels_per_annotator > 0
+        seen = labels.select_annotators(labels.annotators[active])
+        train_set, valid_set = new_datasets(self, X, seen, weight, rng)
+        with seeded(seed, device):
+            if continued:
+                backbone = self.net_.module_.backbone
+            else:
+                backbone = new_backbone(self, X, labels.n_classes)
+            start = start_log_confusion(self, labels, weight, crowd, continued)
+            network = new_network(backbone, start[active], crowd)
+            net = new_net(self, network, X, seed, device)
+            net.train(train_set, valid_set)
+            self._log_confusion, self.class_prior_ = learned_parameters(
+                net, X, labels, weight
+            )
+        self.confusion_matrices_ = np.exp(self._log_confusion)
+        self.classes_ = labels.classes
+        self.annotators_ = labels.annotators
+        self.n_annotators_ = labels.n_annotators
+        self.n_labels_per_annotator_ = labels.labels_per_annotator
+        self.history_ = [
+            {key: value for key, value in epoch.items() if key != "batches"}
+            for epoch in net.history
+        ]
+        self.n_iter_ = len(net.history)
+        self.net_ = net
+        return self
+
+    def predict(self, X):
+        """Most probable class of each item.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self._log_posterior(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Class probabilities of each item, without any label of it.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``f(x)``; rows sum to one.
+        """
+        check_is_fitted(self)
+        return np.exp(self._log_posterior(X))
+
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities of each item.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        return self._log_posterior(X)
+
+    def predict_annotator_proba(self, X):
+        """What each annotator would say about each item.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_annotators, n_classes)
+            ``[i, m, l]`` = P(annotator m says class l about item i).
+        """
+        check_is_fitted(self)
+        return np.einsum("ik,mkl->iml", self.predict_proba(X), self.confusion_matrices_)
+
+    def aggregate(self, X, y):
+        """Most probable true class of items that have labels.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Their labels by the annotators of the fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]
+
+    def aggregate_proba(self, X, y):
+        """Probabilities of the true classes of items that have labels.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Their labels by the annotators of the fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``q_i(k)``, proportional to ``f_k(x_i) prod_m B_m[k, y_im]``; rows sum to
+            one. An item without labels has ``f(x)``.
+        """
+        check_is_fitted(self)
+        labels = self._check_labels(y)
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        return np.exp(posterior_log_proba(labels, self._log_confusion, log_posterior))
+
+    def score(self, X, y, sample_weight=None):
+        """How well the labels of a crowd, or the truth, are predicted.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Labels of the annotators of the fit: the score is their mean
+            log-likelihood per label in nats, ``log sum_k f_k(x) B_m[k, y]``, without
+            the regulariser. It needs no ground truth, and higher is better. Or true
+            classes of shape (n_samples,): the score is the accuracy.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        if not is_crowd(y):
+            y = check_truth(y)
+            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        labels = self._check_labels(y)
+        if labels.n_labels == 0:
+            raise ValueError(
+                "There are no labels among the items to score, so their log-likelihood "
+                "is not defined: score items that have labels."
+            )
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        log_likelihood = marginal_log_likelihood(
+            labels, log_posterior, self._log_confusion
+        )
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, log_posterior)
+            sample_weight = weight[labels.row_indices()]
+        return float(np.average(log_likelihood, weights=sample_weight))
+
+    def _check_features(self, X, dtype, *, reset):
+        any_shape = self.module is not None
+        return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
+
+    def _log_posterior(self, X):
+        double = precision_of(self.net_.module_) == torch.float64
+        dtype = np.float64 if double else np.float32
+        X = self._check_features(X, dtype, reset=False)
+        return self.net_.predict_log_posterior(X)
+
+    def _check_labels(self, y):
+        if not is_crowd(y) and self.n_annotators_ == 1:
+            return check_targets(y, self.classes_)[0]
+        return check_known_crowd(y, self.classes_, self.annotators_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

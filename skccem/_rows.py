@@ -1,0 +1,98 @@
+"""Compressed rows: pointers to the entries of each row, and what rows an index means.
+
+Entries are those from ``indptr[i]`` to ``indptr[i + 1]`` for row i, as in SciPy's CSR.
+"""
+
+import numpy as np
+
+
+def row_pointers(counts):
+    """Row pointers, int64 of shape (n_rows + 1,), of rows with so many entries."""
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def gather_rows(indptr, rows):
+    """Where the entries of some rows are.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_samples + 1,)
+        Row pointers, as in `CrowdLabels.indptr`.
+    rows : ndarray of shape (n_rows,)
+        Row numbers from 0 to n_samples - 1, in any order, also repeated.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_labels_of_rows,)
+        Positions in the label arrays, row by row in the order of `rows`.
+    counts : ndarray of shape (n_rows,)
+        The number of labels of each row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skccem._rows import gather_rows
+    >>> gather_rows(np.array([0, 2, 2, 5]), np.array([2, 0]))
+    (array([2, 3, 4, 0, 1]), array([3, 2]))
+    """
+    starts = indptr[rows]
+    counts = indptr[1:][rows] - starts
+    ends = np.cumsum(counts)
+    shifts = np.repeat(starts - (ends - counts), counts)
+    return np.arange(len(shifts)) + shifts, counts
+
+
+def sort_pairs(rows, columns, n_columns):
+    """Order of (row, column) pairs by row, then column, equal pairs as they came.
+
+    Returns
+    -------
+    order : ndarray of shape (n_pairs,)
+    repeats : ndarray
+        Where, in that order, a pair equals the one before it.
+    """
+    keys = rows.astype(np.int64) * n_columns + columns
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    return order, np.flatnonzero(keys[1:] == keys[:-1]) + 1
+
+
+def rows_of_key(key, n_rows):
+    """The rows of an index, as a slice of step 1 if it is one, else as an array.
+
+    Parameters
+    ----------
+    key : int, slice, array-like of int or bool, or a tuple of one of these and ``:``
+    n_rows : int
+
+    Returns
+    -------
+    rows : slice with start and stop, or ndarray of shape (n_selected,)
+
+    Raises
+    ------
+    IndexError
+        If `key` selects columns, or rows that are not there.
+    """
+    if isinstance(key, tuple):
+        if len(key) not in (1, 2) or not all(map(_is_all, key[1:])):
+            raise IndexError(
+                f"CrowdLabels are indexed by rows, labels[rows], got {key!r}; use "
+                "select_annotators() for columns."
+            )
+        key = key[0]
+    if isinstance(key, slice):
+        start, stop, step = key.indices(n_rows)
+        if step == 1:
+            return slice(start, max(start, stop))
+    rows = np.atleast_1d(np.arange(n_rows)[key])
+    if rows.ndim != 1:
+        raise IndexError(
+            "CrowdLabels are indexed by one row or a 1-D array of rows, got an index "
+            f"of {rows.ndim} dimensions; flatten it."
+        )
+    return rows
+
+
+def _is_all(key):
+    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))

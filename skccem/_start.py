@@ -1,0 +1,104 @@
+"""Where the confusion matrices start."""
+
+import os
+
+import numpy as np
+
+from ._aggregation import initial_confusion
+
+# Share of the uniform distribution that is mixed into a start. A softmax cannot leave
+# probability zero, and a start close to it leaves only slowly.
+START_SMOOTHING = 0.02
+
+# The same for "identity", which does not claim to know the annotators: they start right
+# about seven times in ten.
+IDENTITY_SMOOTHING = 0.3
+
+# float32 copies of the matrices that training needs (parameters, gradients, two moments
+# of Adam, log-probabilities and their gradients), and one of float64 for the result.
+_BYTES_PER_ENTRY = 6 * 4 + 8
+
+
+def check_memory(n_annotators, n_classes):
+    """Raise before allocating confusion matrices that cannot fit in memory.
+
+    Parameters
+    ----------
+    n_annotators, n_classes : int
+
+    Raises
+    ------
+    MemoryError
+        If training them needs more than the machine's memory.
+    """
+    needed = n_annotators * n_classes**2 * _BYTES_PER_ENTRY
+    available = physical_memory()
+    if needed > available:
+        raise MemoryError(
+            f"The confusion matrices of {n_annotators:,} annotators and {n_classes:,} "
+            f"classes need {needed / 2**30:,.1f} GiB in training, but this machine has "
+            f"{available / 2**30:,.1f} GiB. Are these columns annotators and these "
+            "labels classes? If so, merge rare classes, or annotators with few labels."
+        )
+
+
+def physical_memory():
+    """The machine's memory in bytes; infinite where the system does not tell.
+
+    Returns
+    -------
+    int or float
+    """
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return np.inf
+
+
+def start_confusion(labels, init, sample_weight=None):
+    """Strictly positive confusion matrices to start training from.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    init : {"identity", "majority_vote", "dawid_skene"} or ndarray of shape \
+            (n_annotators, n_classes, n_classes) or (n_classes, n_classes)
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    ndarray of shape (n_annotators, n_classes, n_classes)
+        Mixed with some of the uniform distribution: a share of ``START_SMOOTHING``, or
+        for "identity" of ``IDENTITY_SMOOTHING``.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape or its rows are not distributions.
+    """
+    shape = (labels.n_annotators, labels.n_classes, labels.n_classes)
+    smoothing = START_SMOOTHING
+    if isinstance(init, str) and init == "identity":
+        smoothing = IDENTITY_SMOOTHING
+        confusion = np.broadcast_to(np.eye(labels.n_classes), shape)
+    elif isinstance(init, str):
+        confusion = initial_confusion(labels, init, sample_weight=sample_weight)
+    else:
+        confusion = _check_matrices(init, shape)
+    return (1 - smoothing) * confusion + smoothing / labels.n_classes
+
+
+def _check_matrices(init, shape):
+    confusion = np.asarray(init, dtype=np.float64)
+    if confusion.shape not in (shape, shape[1:]):
+        raise ValueError(
+            "init must have shape (n_annotators, n_classes, n_classes) = "
+            f"{shape}, or {shape[1:]} for all annotators alike, but has shape "
+            f"{confusion.shape}."
+        )
+    if not (np.all(confusion >= 0) and np.allclose(confusion.sum(axis=-1), 1)):
+        raise ValueError(
+            "The rows of init must be probabilities that sum to one: "
+            "init[m, k, l] = P(annotator m says class l, given the true class is k)."
+        )
+    return np.broadcast_to(confusion, shape)

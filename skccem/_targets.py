@@ -1,0 +1,212 @@
+"""What ``y`` of an estimator means: a crowd's labels, or one label an item.
+
+A one-dimensional ``y`` is a single annotator all of whose entries are labels (``-1``
+too), so that estimators of this package are ordinary classifiers as well.
+"""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from ._annotations import CrowdLabels, check_crowd_labels
+from .exceptions import UnusedDataWarning
+
+
+def is_crowd(y):
+    """Whether ``y`` is a table of annotators' labels, not one label an item.
+
+    Parameters
+    ----------
+    y : CrowdLabels, array-like or sparse matrix
+
+    Returns
+    -------
+    bool
+        False for one axis, and for a plain table of one column, which scikit-learn
+        treats as a mistaken one-dimensional ``y``.
+    """
+    if isinstance(y, CrowdLabels) or sparse.issparse(y):
+        return True
+    shape = getattr(y, "shape", None)
+    if shape is None and not isinstance(y, list | tuple):
+        shape = np.asarray(y).shape
+    if shape is None:
+        rows = list(y)
+        if not rows or not isinstance(rows[0], list | tuple | np.ndarray):
+            return False
+        return any(np.size(row) != 1 for row in rows)
+    return len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)
+
+
+def check_targets(y, classes=None):
+    """``y`` as ``CrowdLabels``, and whether it is a crowd's.
+
+    Parameters
+    ----------
+    y : CrowdLabels, array-like of shape (n_samples,) or (n_samples, n_annotators), \
+            or sparse matrix
+    classes : array-like, optional
+        All classes that may occur; by default those that do.
+
+    Returns
+    -------
+    labels : CrowdLabels
+    crowd : bool
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is None, not classes, or holds a class outside ``classes``.
+    """
+    if y is None:
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None: give "
+            "the annotators' labels, (n_samples, n_annotators), or one label an item."
+        )
+    if is_crowd(y):
+        return check_crowd_labels(y, classes=classes), True
+    column = check_truth(y)[:, np.newaxis]
+    return CrowdLabels.from_matrix(column, classes=classes, missing=None), False
+
+
+def check_truth(y):
+    """One label an item, validated as scikit-learn does.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,), or (n_samples, 1) with a warning
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y
+
+
+def check_known_crowd(Y, classes, annotators):
+    """Labels that the annotators of a fit gave, in the classes of the fit.
+
+    Parameters
+    ----------
+    Y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+    classes : ndarray of shape (n_classes,)
+    annotators : ndarray of shape (n_annotators,)
+
+    Returns
+    -------
+    CrowdLabels of shape (n_samples, n_annotators)
+
+    Raises
+    ------
+    ValueError
+        If there are other annotators, or a label is not among the classes.
+    """
+    labels = check_crowd_labels(Y)
+    if isinstance(Y, CrowdLabels) and not np.array_equal(labels.annotators, annotators):
+        raise ValueError(
+            f"Y has {_shown(labels.annotators)} as annotators, but fit saw "
+            f"{_shown(annotators)}. If these are some of them, or in another order, "
+            "pass Y.align(annotators=clf.annotators_)."
+        )
+    if labels.n_annotators != len(annotators):
+        raise ValueError(
+            f"Y has {labels.n_annotators} columns, one for each annotator, but fit saw "
+            f"{len(annotators)} annotators: give every annotator a column, empty for "
+            "those without labels here."
+        )
+    used = labels.classes[np.unique(labels.codes)]
+    unknown = [label for label in used.tolist() if label not in set(classes.tolist())]
+    if unknown:
+        raise ValueError(
+            f"Y has labels of the classes {unknown}, which fit did not see (it saw "
+            f"{_shown(classes)}). Name all classes beforehand, by classes= of the "
+            "estimator or by passing CrowdLabels, whose parts keep the classes of the "
+            "whole in cross-validation."
+        )
+    return labels.align(classes=classes)
+
+
+def check_same_task(labels, classes, annotators):
+    """Raise unless labels have the classes and annotators of the last fit.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    classes : ndarray of shape (n_classes,)
+    annotators : ndarray of shape (n_annotators,)
+    """
+    for name, old, new in [
+        ("classes", classes, labels.classes),
+        ("annotators", annotators, labels.annotators),
+    ]:
+        if not np.array_equal(old, new):
+            raise ValueError(
+                f"warm_start continues with the {name} of the last fit, {_shown(old)}, "
+                f"but y has {_shown(new)}: pass CrowdLabels, whose parts keep those of "
+                "the whole, or set warm_start=False."
+            )
+
+
+def check_trainable(labels):
+    """Raise unless there is something to learn from.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or all of them name one class.
+    """
+    if labels.n_labels == 0:
+        raise ValueError(
+            f"There are no labels at all among {labels.n_samples} items and "
+            f"{labels.n_annotators} annotators: every entry of Y is missing. Check how "
+            "missing labels are marked (-1 in integer arrays, NaN, None, or "
+            "CrowdLabels.from_matrix(Y, missing=...))."
+        )
+    observed = np.unique(labels.codes)
+    if len(observed) < 2:
+        raise ValueError(
+            "A classifier needs labels of at least two classes, but all labels name "
+            f"one class, {labels.classes[observed].tolist()[0]!r}."
+        )
+
+
+def warn_unused(labels):
+    """Tell of items and annotators without labels, in one warning.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    """
+    n_items = int(np.sum(labels.labels_per_item == 0))
+    n_idle = int(np.sum(labels.labels_per_annotator == 0))
+    parts = []
+    if n_items:
+        parts.append(
+            f"{n_items} of {labels.n_samples} items have no labels and are left out of "
+            "training"
+        )
+    if n_idle:
+        parts.append(
+            f"{n_idle} of {labels.n_annotators} annotators gave no labels and get the "
+            "pooled confusion matrix"
+        )
+    if parts:
+        warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=3)
+
+
+def _shown(values, most=8):
+    """The values as text, the middle left out where there are many."""
+    shown = [repr(value) for value in values.tolist()]
+    if len(shown) > most:
+        shown = [*shown[: most - 2], "...", shown[-1]]
+    return f"[{', '.join(shown)}] ({len(values)})"

@@ -1,0 +1,11 @@
+"""Warnings and errors of their own category, so that they can be filtered or caught."""
+
+__all__ = ["NonFiniteLossError", "UnusedDataWarning"]
+
+
+class UnusedDataWarning(UserWarning):
+    """Some items have no labels, or some annotators gave none; both are counted."""
+
+
+class NonFiniteLossError(ArithmeticError):
+    """Training diverged: the loss or a parameter is NaN or infinite."""

@@ -1,0 +1,128 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from skccem import CrowdLabels
+from skccem import _callbacks as module
+from skccem._callbacks import ProgressBar, make_callbacks
+from skccem._network import CrowdNetwork
+from skccem._training import CrowdDataset, CrowdNet
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 3)).astype("f4")
+    Y = rng.integers(2, size=(20, 4))
+    dataset = CrowdDataset(X, CrowdLabels.from_matrix(Y))
+    rest = CrowdDataset(X[::-1].copy(), CrowdLabels.from_matrix(1 - Y))
+    return dataset, rest
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    """The bars that are made, which can be asked what they showed."""
+    made = []
+    tqdm = module.tqdm
+
+    def spy(**kwargs):
+        made.append(tqdm(**kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(module, "tqdm", spy)
+    return made
+
+
+def make_net(callbacks, **settings):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = CrowdNetwork(nn.Linear(3, 2), torch.eye(2).repeat(4, 1, 1))
+    settings = {"lr": 0.5, "max_epochs": 12, "batch_size": 5, "seed": 0} | settings
+    return CrowdNet(network, callbacks=callbacks, verbose=0, **settings)
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_the_bar_shows_every_epoch_and_closes(data, bars, held_out, capsys):
+    net = make_net([("progress", ProgressBar())])
+    net.train(data[0], data[1] if held_out else None)
+    (bar,) = bars
+    assert (bar.n, bar.total) == (12, 12)
+    assert bar.disable
+    shown = capsys.readouterr().err
+    assert f"loss={net.history[-1]['train_loss']:.4f}" in shown
+    assert ("held-out log-likelihood=" in shown) == held_out
+
+
+def test_a_net_with_a_bar_can_be_pickled_after_training(data, capsys):
+    net = make_net([("progress", ProgressBar())])
+    net.train(*data)
+    copy = pickle.loads(pickle.dumps(net))
+    X = data[0].X
+    np.testing.assert_array_equal(
+        copy.predict_log_posterior(X), net.predict_log_posterior(X)
+    )
+
+
+@pytest.mark.parametrize(
+    ("verbose", "patience", "expected"),
+    [
+        (0, None, []),
+        (1, None, ["progress"]),
+        (2, None, ["print_log"]),
+        (0, 3, ["early_stopping"]),
+        (1, 3, ["early_stopping", "progress"]),
+        (3, 3, ["early_stopping", "print_log"]),
+    ],
+)
+def test_verbose_and_patience_choose_the_callbacks(verbose, patience, expected):
+    names = [name for name, _ in make_callbacks(verbose, patience)]
+    assert sorted(names) == sorted(expected)
+
+
+def test_nothing_is_printed_unless_asked_for(data, capsys):
+    make_net(make_callbacks(0, patience=2)).train(*data)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_an_epoch_is_printed_if_asked_for(data, capsys):
+    net = make_net(make_callbacks(2), max_epochs=3)
+    net.set_params(verbose=1)
+    net.train(*data)
+    printed = capsys.readouterr().out
+    assert "valid_log_likelihood" in printed
+    # A header of two lines, then one for each epoch.
+    assert len(printed.strip().splitlines()) == 5
+
+
+class Remember(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.weights_ = []
+
+    def on_epoch_end(self, net, **kwargs):
+        state = net.module_.state_dict()
+        self.weights_.append({name: value.clone() for name, value in state.items()})
+
+
+def test_early_stopping_ends_in_time_and_restores_the_best_weights(data):
+    # Validation labels are the opposite of the training labels, so that held-out
+    # likelihood falls as training goes on.
+    remember = Remember()
+    callbacks = [("remember", remember), *make_callbacks(0, patience=3)]
+    net = make_net(callbacks, max_epochs=200)
+    net.train(*data)
+    held_out = [epoch["valid_log_likelihood"] for epoch in net.history]
+    best = int(np.argmax(held_out))
+    assert len(held_out) == best + 1 + 3 < 200
+    restored = net.module_.state_dict()
+    for name, value in remember.weights_[best].items():
+        assert torch.equal(restored[name], value)
+
+
+def test_training_ends_after_max_epochs_while_held_out_likelihood_rises(data):
+    net = make_net(make_callbacks(0, patience=3), max_epochs=10, lr=0.01)
+    net.train(data[0], data[0])
+    assert len(net.history) == 10

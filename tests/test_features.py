@@ -1,0 +1,273 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import KFold
+from skorch.helper import SliceDataset, SliceDict
+from torch.utils.data import Dataset, Subset, TensorDataset
+
+from skccem._features import check_features, n_items, take_batch
+
+ROWS = np.array([4, 0, 4])
+
+
+class Items(Dataset):
+    """The items of a sequence one by one."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, row):
+        return self.items[row]
+
+
+class Batches(Items):
+    """The same, with all items of a batch in one call."""
+
+    def __getitems__(self, rows):
+        return [self.items[row] for row in rows]
+
+
+class WholeBatches(Items):
+    """A whole batch in one call as one tensor."""
+
+    def __getitems__(self, rows):
+        return self.items[rows]
+
+
+@pytest.fixture
+def table():
+    return np.random.default_rng(0).normal(size=(6, 3)).astype("f4")
+
+
+def check(X, *, any_shape=True, dtype=np.float32, estimator=None, reset=True):
+    return check_features(
+        estimator or BaseEstimator(), X, any_shape=any_shape, dtype=dtype, reset=reset
+    )
+
+
+def batch(X, rows=ROWS):
+    return take_batch(check(X), rows)
+
+
+TABLES = {
+    "array": lambda table: table,
+    "float64 array": lambda table: table.astype("f8"),
+    "list": lambda table: table.tolist(),
+    "list of tuples": lambda table: [tuple(row) for row in table.tolist()],
+    "list of arrays": list,
+    "DataFrame": pd.DataFrame,
+    "tensor": torch.from_numpy,
+    "tensor with gradient": lambda table: torch.from_numpy(table).requires_grad_(),
+    "csr_array": sparse.csr_array,
+    "coo_matrix": sparse.coo_matrix,
+    "dok_array": sparse.dok_array,
+    "Dataset": lambda table: Items(torch.from_numpy(table)),
+    "Dataset of arrays": lambda table: Items(table),
+    "Dataset of float64 arrays": lambda table: Items(table.astype("f8")),
+    "Dataset with __getitems__": lambda table: Batches(torch.from_numpy(table)),
+    "Dataset of whole batches": lambda table: WholeBatches(torch.from_numpy(table)),
+    "Subset": lambda table: Subset(Items(np.r_[table, table]), range(6)),
+    "SliceDataset": lambda table: SliceDataset(Items(torch.from_numpy(table))),
+    "SliceDataset of pairs": lambda table: SliceDataset(
+        TensorDataset(torch.from_numpy(table), torch.arange(6))
+    ),
+    "SliceDataset of second parts": lambda table: SliceDataset(
+        TensorDataset(torch.arange(6), torch.from_numpy(table)), idx=1
+    ),
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_every_form_of_a_table_gives_the_same_batches(table, form):
+    X = check(TABLES[form](table))
+    assert n_items(X) == 6
+    taken = take_batch(X, ROWS)
+    assert taken.dtype == torch.float32
+    np.testing.assert_array_equal(taken.detach(), table[ROWS])
+
+
+@pytest.mark.parametrize(
+    "form", ["array", "csr_array", "SliceDataset", "SliceDataset of pairs"]
+)
+def test_what_a_fold_gets_of_a_table_gives_the_batches_of_the_fold(table, form):
+    X = TABLES[form](table)
+    _, fold = next(KFold(2).split(X))
+    np.testing.assert_array_equal(batch(X[fold], np.array([2, 0])), table[fold][[2, 0]])
+
+
+@pytest.mark.parametrize("wrap", [dict, SliceDict], ids=["dict", "SliceDict"])
+def test_a_dict_gives_batches_of_every_part(table, wrap):
+    ids = np.arange(6)
+    X = check(
+        wrap(
+            table=table.astype("f8"),
+            ids=ids,
+            sparse=sparse.coo_array(table),
+            tensor=torch.from_numpy(table),
+            image=np.ones((6, 2, 2), dtype=bool),
+        )
+    )
+    assert n_items(X) == 6
+    taken = take_batch(X, ROWS)
+    for name in ("table", "sparse", "tensor"):
+        assert taken[name].dtype == torch.float32
+        np.testing.assert_array_equal(taken[name], table[ROWS])
+    assert taken["ids"].dtype == torch.int64
+    assert taken["ids"].tolist() == ROWS.tolist()
+    assert taken["image"].shape == (3, 2, 2)
+
+
+def test_a_slice_dict_is_cut_into_folds_whole(table):
+    X = SliceDict(a=table, b=np.arange(6))
+    taken = batch(X[np.array([5, 1])], np.array([0]))
+    np.testing.assert_array_equal(taken["a"], table[[5]])
+    assert taken["b"].tolist() == [5]
+
+
+@pytest.mark.parametrize("dataset", [Items, Batches])
+@pytest.mark.parametrize("wrap", [lambda X: X, SliceDataset], ids=["raw", "sliced"])
+def test_items_that_are_dicts_give_batches_that_are_dicts(table, dataset, wrap):
+    items = [{"x": row.astype("f8"), "id": i} for i, row in enumerate(table)]
+    taken = batch(wrap(dataset(items)))
+    assert taken["x"].dtype == torch.float32
+    np.testing.assert_array_equal(taken["x"], table[ROWS])
+    assert taken["id"].tolist() == ROWS.tolist()
+
+
+def test_integers_of_a_data_set_stay_integers():
+    assert batch(Items(torch.arange(12).reshape(6, 2))).dtype == torch.int64
+
+
+def test_a_slice_data_set_transforms_its_items(table):
+    class Doubled(SliceDataset):
+        def transform(self, data):
+            return 2 * data
+
+    np.testing.assert_array_equal(batch(Doubled(Items(table))), 2 * table[ROWS])
+
+
+@pytest.mark.parametrize("dataset", [Items, Batches, lambda X: Subset(X, range(6))])
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_items_with_targets_are_an_error_that_says_how_to_drop_them(
+    table, dataset, kind
+):
+    X = check(dataset([kind((row, 1)) for row in table]))
+    with pytest.raises(TypeError, match=rf"X\[4\] is a {kind.__name__}.*SliceDataset"):
+        take_batch(X, ROWS)
+
+
+def test_the_items_of_a_tensor_data_set_are_tuples(table):
+    X = check(TensorDataset(torch.from_numpy(table)))
+    with pytest.raises(TypeError, match=r"tuple of length 1.*SliceDataset\(X, idx=0\)"):
+        take_batch(X, ROWS)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [torch.zeros(3), torch.ones(3)],
+        [{"x": 1}, {"x": 2}],
+        [(torch.zeros(3), 0), (torch.ones(3), 1)],
+        [(np.zeros(3), 0), (np.ones(3), 1)],
+    ],
+    ids=["tensors", "dicts", "tuples of tensors", "tuples of arrays"],
+)
+def test_what_a_search_makes_of_a_data_set_is_an_error_with_advice(X):
+    with pytest.raises(TypeError, match=r"list of .*SliceDict\(\*\*X\).*SliceDataset"):
+        check(X)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, torch.from_numpy])
+def test_numbers_that_are_not_finite_are_an_error(table, value, form):
+    table[2, 1] = value
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        check(form(table))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, torch.from_numpy])
+def test_numbers_of_a_dict_that_are_not_finite_are_an_error_naming_the_part(
+    table, form
+):
+    table[2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"X\['b'\] contains NaN"):
+        check({"a": np.arange(6), "b": form(table)})
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ({}, ValueError, "empty dict"),
+        ({1: np.zeros(3)}, TypeError, "keys of a dict X.*must be str, but got 1"),
+        ({"a": np.array("text")}, ValueError, r"X\['a'\] must be an array of numbers"),
+        ({"a": np.array(["b"])}, ValueError, r"X\['a'\] must be an array of numbers"),
+        ({"a": 3.0}, ValueError, r"first axis is items, but it has shape \(\)"),
+        (
+            {"a": np.zeros((3, 1)), "b": np.zeros(2)},
+            ValueError,
+            r"one length, but got \{'a': 3, 'b': 2\}",
+        ),
+    ],
+    ids=["empty", "keys", "text", "texts", "number", "lengths"],
+)
+def test_an_unfit_dict_is_an_error_that_says_why(X, error, message):
+    with pytest.raises(error, match=message):
+        check(X)
+
+
+def test_more_axes_than_two_need_a_module_of_the_users():
+    images = np.zeros((6, 1, 2, 2))
+    assert batch(images).shape == (3, 1, 2, 2)
+    with pytest.raises(ValueError, match="dim 4"):
+        check(images, any_shape=False)
+
+
+def test_one_axis_needs_a_module_of_the_users():
+    assert batch(np.arange(6.0)).shape == (3,)
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        check(np.arange(6.0), any_shape=False)
+
+
+@pytest.mark.parametrize("any_shape", [False, True])
+def test_columns_of_a_frame_are_remembered_and_compared(table, any_shape):
+    estimator = BaseEstimator()
+    frame = pd.DataFrame(table, columns=list("abc"))
+    check(frame, estimator=estimator, any_shape=any_shape)
+    assert estimator.n_features_in_ == 3
+    assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names"):
+        check(
+            frame[["c", "b", "a"]],
+            estimator=estimator,
+            any_shape=any_shape,
+            reset=False,
+        )
+
+
+@pytest.mark.parametrize("any_shape", [False, True])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_the_number_of_features_is_remembered_and_compared(table, form, any_shape):
+    estimator = BaseEstimator()
+    check(form(table), estimator=estimator, any_shape=any_shape)
+    assert estimator.n_features_in_ == 3
+    with pytest.raises(ValueError, match="2 features"):
+        check(form(table[:, :2]), estimator=estimator, any_shape=any_shape, reset=False)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "i8"])
+def test_the_first_accepted_type_is_what_others_become(table, kind):
+    X = check(table.astype(kind), dtype=[np.float64, np.float32])
+    assert X.dtype == ("f4" if kind == "f4" else "f8")
+
+
+def test_read_only_memory_maps_can_be_batched(table):
+    table.setflags(write=False)
+    taken = batch(table)
+    taken += 1
+    np.testing.assert_array_equal(taken, table[ROWS] + 1)

@@ -1,0 +1,367 @@
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from skorch.helper import SliceDict
+from torch import nn
+
+from skccem import CrowdClassifier, CrowdLabels
+from skccem._fitting import (
+    accepted_dtypes,
+    check_lengths,
+    check_net_params,
+    check_weight,
+    choose_device,
+    choose_strength,
+    learned_parameters,
+    new_backbone,
+    new_datasets,
+    new_net,
+    new_network,
+    precision_of,
+    random_generator,
+    seeded,
+    split_items,
+    start_log_confusion,
+)
+from skccem._start import start_confusion
+
+N_ITEMS, N_FEATURES, N_CLASSES, N_ANNOTATORS = 24, 4, 3, 5
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(N_ITEMS, N_FEATURES)).astype("f4")
+
+
+@pytest.fixture
+def labels():
+    """Item 0 has no labels, nor has annotator 2."""
+    rng = np.random.default_rng(1)
+    Y = rng.integers(N_CLASSES, size=(N_ITEMS, N_ANNOTATORS))
+    Y[rng.random(Y.shape) < 0.4] = -1
+    Y[:, 0] = rng.integers(N_CLASSES, size=N_ITEMS)
+    Y[0], Y[:, 2] = -1, -1
+    return CrowdLabels.from_matrix(Y, classes=range(N_CLASSES))
+
+
+@pytest.fixture
+def seen(labels):
+    return labels.select_annotators(labels.annotators[[0, 1, 3, 4]])
+
+
+@pytest.fixture
+def states():
+    """Asserts at the end that the global generators are as at the start."""
+
+    def get():
+        state = np.random.get_state()  # noqa: NPY002
+        return [*state[1], state[2], *torch.get_rng_state().tolist()]
+
+    before = get()
+    yield
+    assert get() == before
+
+
+def start(backbone, labels, init="identity", crowd=True):
+    """The network before training."""
+    estimator = CrowdClassifier(init=init)
+    log_confusion = start_log_confusion(estimator, labels, None, crowd, False)
+    return new_network(backbone, log_confusion, crowd)
+
+
+def train(labels, X, **settings):
+    """The net of an estimator's settings, trained, and its data set."""
+    estimator = CrowdClassifier(**{"max_epochs": 3, "dropout": 0} | settings)
+    with seeded(0, "cpu"):
+        backbone = new_backbone(estimator, X, N_CLASSES)
+    network = start(backbone, labels)
+    estimator.reg_strength_ = 0.01
+    net = new_net(estimator, network, X, 0, "cpu")
+    train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
+    net.train(train_set)
+    return net, train_set
+
+
+def test_equal_lengths_are_accepted_and_others_are_an_error(X, labels):
+    assert check_lengths(X, labels) is None
+    with pytest.raises(ValueError, match=r"X has 3 items, but y has 24: inconsistent"):
+        check_lengths(SliceDict(a=X[:3]), labels)
+
+
+def test_weights_are_an_array_of_floats(labels):
+    assert check_weight(None, labels) is None
+    weight = check_weight([2] * N_ITEMS, labels)
+    assert weight.dtype == np.float64
+    np.testing.assert_array_equal(weight, np.full(N_ITEMS, 2))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(N_ITEMS), "[Nn]egative"),
+        (np.zeros(N_ITEMS), "zero"),
+        (np.eye(N_ITEMS)[0], "zero for every item that has labels"),
+        (np.ones(N_ITEMS - 1), "shape"),
+        (np.full(N_ITEMS, np.nan), "NaN"),
+        (np.full(N_ITEMS, np.inf), "infinity"),
+    ],
+    ids=["negative", "zero", "unlabelled only", "length", "nan", "inf"],
+)
+def test_weights_that_cannot_be_are_an_error(labels, weight, message):
+    with pytest.raises(ValueError, match=message):
+        check_weight(weight, labels)
+
+
+def test_net_params_must_not_set_what_the_estimator_sets():
+    assert check_net_params(None) == {}
+    assert check_net_params({"optimizer__betas": 0}) == {"optimizer__betas": 0}
+    with pytest.raises(ValueError, match=r"\['lr', 'seed'\].*estimator's own"):
+        check_net_params({"seed": 0, "lr": 1, "optimizer__betas": 0})
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_splits_share_all_usable_items(labels, fraction, weighted):
+    weight = np.arange(N_ITEMS) % 3.0 if weighted else None
+    parts = split_items(labels, weight, fraction, np.random.RandomState(0))
+    usable = np.arange(1, N_ITEMS)
+    if weighted:
+        usable = usable[weight[usable] > 0]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), usable)
+    train, valid = parts
+    assert len(valid) == np.ceil(fraction * len(usable))
+    assert all((np.diff(part) > 0).all() for part in parts)
+    again, _ = split_items(labels, weight, fraction, np.random.RandomState(0))
+    np.testing.assert_array_equal(train, again)
+
+
+def test_nothing_is_held_out_without_a_fraction(labels):
+    train, valid = split_items(labels, None, 0, np.random.RandomState(0))
+    np.testing.assert_array_equal(train, np.arange(1, N_ITEMS))
+    assert len(valid) == 0
+
+
+def test_holding_out_everything_is_an_error(labels):
+    with pytest.raises(ValueError, match=r"holds out 23 of 23.*validation_fraction"):
+        split_items(labels, None, 0.99, np.random.RandomState(0))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_there_is_a_validation_set_only_with_early_stopping(X, labels, early_stopping):
+    estimator = CrowdClassifier(early_stopping=early_stopping, validation_fraction=0.2)
+    train, valid = new_datasets(
+        estimator, X, labels, np.ones(N_ITEMS), np.random.RandomState(0)
+    )
+    assert (valid is not None) == early_stopping
+    assert len(train) + (len(valid) if early_stopping else 0) == N_ITEMS - 1
+    assert train.sample_weight.dtype == X.dtype
+
+
+@pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7])])
+def test_the_perceptron_is_built_from_sizes_in_the_precision_of_features(X, sizes):
+    estimator = CrowdClassifier(hidden_layer_sizes=sizes)
+    for dtype, form in [("f4", np.asarray), ("f8", sparse.csr_array)]:
+        mlp = new_backbone(estimator, form(X.astype(dtype)), N_CLASSES)
+        assert mlp[0].weight.shape == (7, N_FEATURES)
+        assert precision_of(mlp) == {"f4": torch.float32, "f8": torch.float64}[dtype]
+
+
+def test_a_module_is_tried_on_the_first_items(X):
+    estimator = CrowdClassifier(module=nn.Linear(N_FEATURES, 2))
+    with pytest.raises(ValueError, match=r"for a batch of shape \(2, 4\)"):
+        new_backbone(estimator, X, N_CLASSES)
+
+
+def test_a_factory_gets_the_number_of_features_of_the_estimator(X):
+    estimator = CrowdClassifier(module=nn.Linear)
+    estimator.n_features_in_ = N_FEATURES
+    estimator.module = lambda n_features, n_classes: nn.Linear(n_features, n_classes)
+    assert new_backbone(estimator, X, N_CLASSES).weight.shape == (3, N_FEATURES)
+
+
+@pytest.mark.parametrize("init", ["identity", "majority_vote", "dawid_skene"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_new_network_starts_from_the_initial_matrices(seen, init, dtype):
+    backbone = nn.Linear(N_FEATURES, N_CLASSES, dtype=dtype)
+    network = start(backbone, seen, init)
+    assert network.confusion_logits.dtype == dtype
+    assert network.confusion_logits.requires_grad
+    np.testing.assert_allclose(
+        network.log_confusion().exp().detach().numpy(),
+        start_confusion(seen, init),
+        rtol=1e-5,
+    )
+
+
+def test_a_continued_fit_starts_from_what_was_learned(labels):
+    estimator = CrowdClassifier()
+    estimator._log_confusion = np.log(start_confusion(labels, "dawid_skene"))
+    learned = start_log_confusion(estimator, labels, None, True, True)
+    assert learned is estimator._log_confusion
+
+
+@pytest.mark.parametrize(
+    ("per_item", "regularizer", "strength"),
+    [(1, "F", 0.01), (2, "F", 0.02), (1, "W", 0.01), (2, "W", 0.01)],
+)
+def test_automatic_strength_depends_on_labels_per_item(per_item, regularizer, strength):
+    Y = np.full((10, 4), -1)
+    Y[:8, :per_item] = 1
+    labels = CrowdLabels.from_matrix(Y, classes=[0, 1])
+    assert choose_strength("auto", regularizer, labels) == strength
+    assert choose_strength(0.5, regularizer, labels) == 0.5
+
+
+def test_one_annotator_of_an_ordinary_classifier_is_always_right(labels):
+    y = CrowdLabels.from_matrix(np.arange(9).reshape(9, 1) % N_CLASSES)
+    network = start(nn.Linear(4, 3), y, crowd=False)
+    assert torch.equal(network.log_confusion().exp()[0], torch.eye(3))
+    assert not network.confusion_logits.requires_grad
+
+
+def test_precision_is_double_where_a_parameter_is():
+    single = nn.Linear(2, 2)
+    assert precision_of(nn.Sequential(single, nn.Linear(2, 2).double())) == (
+        torch.float64
+    )
+    assert precision_of(single) == precision_of(nn.ReLU()) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("module", "device", "preferred", "n"),
+    [
+        (None, "cpu", np.float64, 2),
+        (None, "cuda", np.float32, 1),
+        (nn.Linear, "cpu", np.float32, 1),
+    ],
+)
+def test_only_the_perceptron_on_a_cpu_takes_double_precision(
+    module, device, preferred, n
+):
+    dtypes = accepted_dtypes(module, device)
+    assert dtypes[0] == preferred
+    assert len(dtypes) == n
+    assert np.float32 in dtypes
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
+def test_confusion_logits_have_their_own_rate_and_no_weight_decay(X, seen, optimizer):
+    net, _ = train(
+        seen, X, optimizer=optimizer, lr=0.01, confusion_lr=0.2, weight_decay=0.3
+    )
+    groups = {
+        group["lr"]: (group["weight_decay"], [id(p) for p in group["params"]])
+        for group in net.optimizer_.param_groups
+    }
+    assert groups == {
+        0.01: (0.3, [id(p) for p in net.module_.backbone.parameters()]),
+        0.2: (0.0, [id(net.module_.confusion_logits)]),
+    }
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_weight_decay_leaves_the_logits_of_an_untouched_annotator(X, labels, optimizer):
+    # Annotator 2 gave no labels, and the first feature says nothing.
+    X[:, 0] = 0
+    settings = {"optimizer": optimizer, "lr": 0.1, "hidden_layer_sizes": ()}
+    plain, decayed = (
+        train(labels, X, weight_decay=decay, **settings)[0].module_
+        for decay in (0.0, 0.5)
+    )
+    before = start(plain.backbone, labels)
+    for module in (plain, decayed):
+        logits = module.confusion_logits
+        assert torch.equal(logits[2], before.confusion_logits[2])
+        assert not torch.equal(logits[0], before.confusion_logits[0])
+    unused = [abs(module.backbone[0].weight[:, 0]).sum() for module in (plain, decayed)]
+    assert unused[1] < unused[0]
+
+
+def test_a_confusion_rate_of_zero_keeps_the_start(X, seen):
+    net, _ = train(seen, X, confusion_lr=0.0)
+    np.testing.assert_allclose(
+        net.module_.log_confusion().exp().detach().numpy(),
+        start_confusion(seen, "identity"),
+        rtol=1e-5,
+    )
+
+
+def test_no_batch_size_is_one_batch(X, seen):
+    net, train_set = train(seen, X, batch_size=None)
+    assert len(net.get_iterator(train_set, training=True)) == 1
+    assert len(net.get_iterator(train_set)) == 1
+
+
+def test_batches_are_larger_at_prediction_of_the_perceptron(X, seen):
+    net, train_set = train(seen, X, batch_size=5)
+    assert len(net.get_iterator(train_set, training=True)) == 5
+    assert len(net.get_iterator(train_set)) == 1
+
+
+def test_net_params_reach_the_net(X, seen):
+    net, _ = train(seen, X, net_params={"optimizer__betas": (0.5, 0.6)})
+    assert {group["betas"] for group in net.optimizer_.param_groups} == {(0.5, 0.6)}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
+    X, labels, seen, weighted
+):
+    weight = np.linspace(0.5, 2, N_ITEMS) if weighted else None
+    net, _ = train(seen, X)
+    log_confusion, prior = learned_parameters(net, X, labels, weight)
+    B = np.exp(log_confusion)
+    learned = net.module_.log_confusion().exp().detach().numpy()
+    np.testing.assert_allclose(B[[0, 1, 3, 4]], learned, rtol=1e-5)
+    np.testing.assert_allclose(B.sum(axis=2), 1, rtol=1e-12)
+
+    # Bayes' rule and the pooled matrix of the idle annotator, written out.
+    Y = np.asarray(labels)
+    q = np.exp(net.predict_log_posterior(X).astype("f8"))
+    for i, m in np.argwhere(Y >= 0):
+        q[i] *= B[m, :, Y[i, m]]
+    q /= q.sum(axis=1, keepdims=True)
+    item_weight = np.ones(N_ITEMS) if weight is None else weight
+    np.testing.assert_allclose(
+        prior, np.average(q[1:], axis=0, weights=item_weight[1:]), rtol=1e-5
+    )
+    answers = np.einsum("i,ik,im->mk", item_weight, q, Y >= 0)
+    pooled = np.einsum("mk,mkl->kl", answers, B) / answers.sum(axis=0)[:, None]
+    np.testing.assert_allclose(B[2], pooled, rtol=1e-5)
+
+
+def test_a_seed_reproduces_and_the_global_state_stays(states):
+    draws = []
+    for seed in (3, 3, 4):
+        with seeded(seed, "cpu"):
+            draws.append(torch.rand(3))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_the_global_state_stays_also_after_an_error(states):
+    with pytest.raises(RuntimeError), seeded(0, "cpu"):
+        torch.rand(-1)
+
+
+def test_no_random_state_is_a_new_one_and_the_global_one_stays(states):
+    one, other = (random_generator(None).randint(2**31) for _ in range(2))
+    assert one != other
+
+
+def test_a_random_state_is_used_as_given(states):
+    given = np.random.RandomState(3)
+    assert random_generator(given) is given
+    assert random_generator(3).randint(2**31) == given.randint(2**31)
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cuda:1"])
+def test_a_device_is_named_as_given(device):
+    assert choose_device(device) == str(device)
+
+
+@pytest.mark.parametrize(("available", "expected"), [(True, "cuda"), (False, "cpu")])
+def test_auto_is_cuda_where_there_is_one(monkeypatch, available, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert choose_device("auto") == expected

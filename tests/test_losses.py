@@ -1,0 +1,341 @@
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from skccem._losses import (
+    RIDGE,
+    confusion_second_moment,
+    joint_log_likelihood,
+    label_log_proba,
+    log_volume,
+    marginal_log_likelihood,
+    mean_trace,
+    posterior_second_moment,
+)
+
+N_ITEMS, N_ANNOTATORS = 6, 4
+LIKELIHOODS = [marginal_log_likelihood, joint_log_likelihood]
+
+
+@pytest.fixture(params=[2, 3, 7], ids="{} classes".format)
+def problem(request):
+    """A dense matrix of labels with -1 missing, log-posteriors and log-confusions."""
+    n_classes = request.param
+    rng = np.random.default_rng(n_classes)
+    Y = rng.integers(n_classes, size=(N_ITEMS, N_ANNOTATORS))
+    Y[rng.random(Y.shape) < 0.4] = -1
+    Y[1], Y[2, 0] = -1, 0
+    f = rng.dirichlet(np.ones(n_classes), size=N_ITEMS)
+    B = rng.dirichlet(np.ones(n_classes), size=(N_ANNOTATORS, n_classes))
+    return Y, log_leaf(f), log_leaf(B)
+
+
+def log_leaf(proba):
+    return torch.from_numpy(np.log(proba)).requires_grad_()
+
+
+def observed(Y):
+    """Item, annotator and label of every label, item by item."""
+    item, annotator = np.nonzero(Y >= 0)
+    return [torch.from_numpy(part) for part in (item, annotator, Y[item, annotator])]
+
+
+def gradients(values, *inputs):
+    return torch.autograd.grad(values.sum(), inputs)
+
+
+def textbook_marginal(Y, f, B):
+    """log sum_k f_k(x_i) B_m[k, y_im] of each label, by loops."""
+    return [
+        np.log(sum(f[i, k] * B[m, k, Y[i, m]] for k in range(f.shape[1])))
+        for i in range(len(Y))
+        for m in range(Y.shape[1])
+        if Y[i, m] >= 0
+    ]
+
+
+def textbook_joint(Y, f, B):
+    """log sum_k f_k(x_i) prod_m B_m[k, y_im] of each item, by loops."""
+    result = []
+    for i in range(len(Y)):
+        total = 0.0
+        for k in range(f.shape[1]):
+            term = f[i, k]
+            for m in range(Y.shape[1]):
+                if Y[i, m] >= 0:
+                    term *= B[m, k, Y[i, m]]
+            total += term
+        result.append(np.log(total))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "textbook"),
+    [
+        (marginal_log_likelihood, textbook_marginal),
+        (joint_log_likelihood, textbook_joint),
+    ],
+)
+def test_likelihood_equals_the_dense_textbook_formula(problem, likelihood, textbook):
+    Y, log_f, log_B = problem
+    value = likelihood(log_f, log_B, *observed(Y)).detach().numpy()
+    expected = textbook(Y, log_f.exp().detach().numpy(), log_B.exp().detach().numpy())
+    np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_gradient_of_likelihood_equals_finite_differences(problem, likelihood):
+    Y, log_f, log_B = problem
+    labels = observed(Y)
+    assert gradcheck(lambda f, B: likelihood(f, B, *labels), (log_f, log_B))
+
+
+def test_a_label_has_its_column_of_the_annotators_matrix(problem):
+    Y, _, log_B = problem
+    _, annotator, label = observed(Y)
+    rows = label_log_proba(log_B, annotator, label)
+    expected = [log_B[m, :, y] for m, y in zip(annotator, label, strict=True)]
+    assert torch.equal(rows, torch.stack(expected))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_permuting_annotators_keeps_the_likelihood(problem, likelihood):
+    Y, log_f, log_B = problem
+    order = np.array([2, 0, 3, 1])
+    value = likelihood(log_f, log_B, *observed(Y))
+    permuted = likelihood(log_f, log_B[order], *observed(Y[:, order]))
+    torch.testing.assert_close(permuted.sum(), value.sum())
+    grad, permuted_grad = gradients(value, log_B)[0], gradients(permuted, log_B)[0]
+    torch.testing.assert_close(permuted_grad, grad)
+
+
+def test_permuting_items_permutes_the_joint_likelihood(problem):
+    Y, log_f, log_B = problem
+    order = np.random.default_rng(0).permutation(N_ITEMS)
+    value = joint_log_likelihood(log_f, log_B, *observed(Y))
+    permuted = joint_log_likelihood(log_f[order], log_B, *observed(Y[order]))
+    torch.testing.assert_close(permuted, value[order])
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_the_order_of_labels_does_not_matter(problem, likelihood):
+    Y, log_f, log_B = problem
+    labels = observed(Y)
+    order = torch.randperm(len(labels[0]), generator=torch.Generator().manual_seed(0))
+    value = likelihood(log_f, log_B, *labels)
+    shuffled = likelihood(log_f, log_B, *(part[order] for part in labels))
+    expected = value[order] if likelihood is marginal_log_likelihood else value
+    torch.testing.assert_close(shuffled, expected)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_renaming_classes_keeps_the_likelihood(problem, likelihood):
+    Y, log_f, log_B = problem
+    order = np.random.default_rng(0).permutation(log_f.shape[1])
+    renamed = np.where(Y >= 0, np.argsort(order)[Y], -1)
+    value = likelihood(log_f, log_B, *observed(Y))
+    other = likelihood(
+        log_f[:, order], log_B[:, order][:, :, order], *observed(renamed)
+    )
+    torch.testing.assert_close(other, value)
+
+
+def test_with_one_label_an_item_marginal_and_joint_are_the_same(problem):
+    _, log_f, log_B = problem
+    rng = np.random.default_rng(0)
+    item = torch.arange(N_ITEMS)
+    annotator = torch.from_numpy(rng.integers(N_ANNOTATORS, size=N_ITEMS))
+    label = torch.from_numpy(rng.integers(log_f.shape[1], size=N_ITEMS))
+    marginal, joint = (
+        likelihood(log_f, log_B, item, annotator, label) for likelihood in LIKELIHOODS
+    )
+    torch.testing.assert_close(marginal, joint)
+    for one, other in zip(
+        gradients(marginal, log_f, log_B), gradients(joint, log_f, log_B), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_joint_probabilities_of_all_possible_answers_sum_to_one(problem):
+    _, log_f, log_B = problem
+    n_classes = log_f.shape[1]
+    Y = np.array(list(product(range(n_classes), repeat=3)))
+    prior = log_f[:1].expand(len(Y), n_classes)
+    joint = joint_log_likelihood(prior, log_B, *observed(Y))
+    torch.testing.assert_close(joint.exp().sum().item(), 1.0)
+
+
+def test_an_item_without_labels_has_joint_log_likelihood_zero(problem):
+    Y, log_f, log_B = problem
+    joint = joint_log_likelihood(log_f, log_B, *observed(Y))
+    assert joint[1].item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_perfect_annotator_makes_it_cross_entropy(likelihood):
+    logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    y = torch.tensor([0, 2, 1, 1, 0])
+    log_identity = torch.eye(3).log()[None]
+    value = -likelihood(
+        torch.log_softmax(logits, 1), log_identity, torch.arange(5), y * 0, y
+    ).mean()
+    expected = torch.nn.functional.cross_entropy(logits, y)
+    torch.testing.assert_close(value, expected)
+    (grad,), (wanted,) = gradients(value, logits), gradients(expected, logits)
+    torch.testing.assert_close(grad, wanted)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_posterior_moment_is_the_weighted_mean_of_outer_products(problem, weighted):
+    _, log_f, _ = problem
+    weight = torch.arange(1.0, N_ITEMS + 1) if weighted else None
+    f = log_f.exp().detach().numpy()
+    expected = np.average(
+        [np.outer(row, row) for row in f], axis=0, weights=weight if weighted else None
+    )
+    moment = posterior_second_moment(log_f, weight).detach().numpy()
+    np.testing.assert_allclose(moment, expected, rtol=1e-12)
+
+
+def test_weights_equal_repeated_items_in_the_posterior_moment(problem):
+    _, log_f, _ = problem
+    times = torch.tensor([1, 3, 0, 2, 1, 1])
+    torch.testing.assert_close(
+        posterior_second_moment(log_f, times),
+        posterior_second_moment(log_f.repeat_interleave(times, dim=0)),
+    )
+
+
+@pytest.mark.parametrize("ridge", [0.0, RIDGE, 0.1])
+def test_w_equals_the_direct_determinant_of_the_stacked_matrices(problem, ridge):
+    _, _, log_B = problem
+    B = log_B.exp().detach().numpy()
+    stacked = np.concatenate([matrix.T for matrix in B])
+    assert stacked.shape == (N_ANNOTATORS * B.shape[1], B.shape[1])
+    moment = stacked.T @ stacked / N_ANNOTATORS
+    expected = np.log(np.linalg.det(moment + ridge * np.eye(B.shape[1])))
+    value = log_volume(confusion_second_moment(log_B), ridge=ridge)
+    assert value.item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_f_equals_the_direct_determinant_of_the_posteriors():
+    f = np.random.default_rng(0).dirichlet(np.ones(3), size=20)
+    expected = np.log(np.linalg.det(f.T @ f / 20 + RIDGE * np.eye(3)))
+    value = log_volume(posterior_second_moment(log_leaf(f)))
+    assert value.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_trace_is_the_mean_trace_of_the_matrices(problem):
+    _, _, log_B = problem
+    expected = np.mean([np.trace(matrix) for matrix in log_B.exp().detach().numpy()])
+    assert mean_trace(log_B).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "which"),
+    [
+        (lambda f: log_volume(posterior_second_moment(f), ridge=0.01), 1),
+        (lambda B: log_volume(confusion_second_moment(B), ridge=0.01), 2),
+        (mean_trace, 2),
+    ],
+    ids=["F", "W", "trace"],
+)
+def test_gradient_of_penalty_equals_finite_differences(problem, penalty, which):
+    assert gradcheck(penalty, (problem[which],))
+
+
+def test_volumes_do_not_depend_on_the_order_of_anything(problem):
+    _, log_f, log_B = problem
+    rng = np.random.default_rng(0)
+    classes = rng.permutation(log_f.shape[1])
+    items, annotators = rng.permutation(N_ITEMS), rng.permutation(N_ANNOTATORS)
+    for moment, value, permuted in [
+        (posterior_second_moment, log_f, log_f[items][:, classes]),
+        (
+            confusion_second_moment,
+            log_B,
+            log_B[annotators][:, classes][:, :, classes],
+        ),
+    ]:
+        volume = log_volume(moment(value))
+        assert log_volume(moment(permuted)).item() == pytest.approx(volume.item())
+    permuted = log_B[annotators][:, classes][:, :, classes]
+    torch.testing.assert_close(mean_trace(permuted), mean_trace(log_B))
+
+
+def test_f_is_largest_for_confident_balanced_posteriors(problem):
+    _, log_f, _ = problem
+    n_classes = log_f.shape[1]
+    best = log_volume(posterior_second_moment(torch.eye(n_classes).log(), None))
+    assert best.item() == pytest.approx(-n_classes * np.log(n_classes), abs=1e-3)
+    assert log_volume(posterior_second_moment(log_f)) < best
+
+
+def test_w_is_largest_for_annotators_who_make_no_mistakes(problem):
+    _, _, log_B = problem
+    perfect = torch.eye(log_B.shape[1]).log().expand_as(log_B)
+    best = log_volume(confusion_second_moment(perfect))
+    assert best.item() == pytest.approx(0, abs=1e-4)
+    assert log_volume(confusion_second_moment(log_B)) < best
+
+
+def _one_hot(n_items, n_classes, classes, size):
+    logits = torch.full((n_items, n_classes), -size)
+    logits[torch.arange(n_items), torch.arange(n_items) % classes] = size
+    return logits
+
+
+DEGENERATE_LOGITS = {
+    "one item": torch.randn(1, 10, generator=torch.Generator().manual_seed(0)),
+    "fewer items than classes": _one_hot(4, 10, 10, 1.0),
+    "absent classes": _one_hot(50, 10, 3, 5.0),
+    "saturated": _one_hot(50, 10, 10, 1e4),
+    "saturated, all of one class": _one_hot(50, 10, 1, 1e4),
+    "all items the same": torch.ones(50, 10),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", DEGENERATE_LOGITS)
+def test_f_is_finite_with_finite_gradients_where_posteriors_are_degenerate(case, dtype):
+    logits = DEGENERATE_LOGITS[case].to(dtype).requires_grad_()
+    value = log_volume(posterior_second_moment(torch.log_softmax(logits, dim=1)))
+    (grad,) = gradients(value, logits)
+    assert torch.isfinite(value)
+    assert torch.isfinite(grad).all()
+    assert grad.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+@pytest.mark.parametrize(
+    "logits",
+    [
+        torch.zeros(3, 5, 5),
+        10 * torch.eye(5).expand(3, 5, 5),
+        1e4 * torch.eye(5).expand(3, 5, 5),
+        1e4 * torch.eye(5)[:1].expand(1, 5, 5),
+    ],
+    ids=["uniform", "identical", "identity", "one answer only"],
+)
+def test_w_is_finite_with_finite_gradients_where_matrices_are_degenerate(logits, dtype):
+    logits = logits.to(dtype).clone().requires_grad_()
+    value = log_volume(confusion_second_moment(torch.log_softmax(logits, dim=2)))
+    (grad,) = gradients(value, logits)
+    assert torch.isfinite(value)
+    assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_likelihoods_of_many_labels_do_not_underflow(likelihood):
+    n_labels = 2000
+    log_f = torch.log_softmax(torch.tensor([[1e4, -1e4, 0.0]]), dim=1)
+    log_B = torch.log_softmax(20 * torch.eye(3)[None], dim=2)
+    log_f.requires_grad_(), log_B.requires_grad_()
+    zeros = torch.zeros(n_labels, dtype=torch.int64)
+    value = likelihood(log_f, log_B, zeros, zeros, zeros + 1)
+    assert torch.isfinite(value).all()
+    assert all(torch.isfinite(grad).all() for grad in gradients(value, log_f, log_B))

@@ -1,0 +1,269 @@
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from skccem import CrowdLabels
+from skccem._probability import (
+    confusion_from_counts,
+    expected_counts,
+    joint_log_likelihood,
+    log_sum_exp,
+    majority_vote_proba,
+    marginal_log_likelihood,
+    mean_over_labelled,
+    pooled_confusion,
+    posterior_log_proba,
+    safe_log,
+)
+
+N_SAMPLES, N_ANNOTATORS = 40, 7
+
+
+@pytest.fixture(params=[2, 3, 20], ids="{} classes".format)
+def problem(request):
+    """A dense matrix of labels with -1 missing, priors of the items, and matrices."""
+    n_classes = request.param
+    rng = np.random.default_rng(0)
+    Y = rng.integers(n_classes, size=(N_SAMPLES, N_ANNOTATORS))
+    Y[rng.random(Y.shape) < 0.6] = -1
+    Y[0] = -1
+    Y[:, 3] = -1
+    prior = rng.dirichlet(np.ones(n_classes), size=N_SAMPLES)
+    confusion = rng.dirichlet(np.ones(n_classes), size=(N_ANNOTATORS, n_classes))
+    return Y, prior, confusion
+
+
+def crowd(Y, n_classes):
+    return CrowdLabels.from_matrix(Y, classes=np.arange(n_classes))
+
+
+def textbook_joint(Y, prior, confusion):
+    """f_k(x_i) prod_m B_m[k, y_im], by loops."""
+    joint = prior.copy()
+    for i, m in np.argwhere(Y >= 0):
+        joint[i] *= confusion[m, :, Y[i, m]]
+    return joint
+
+
+def test_posterior_equals_bayes_rule_written_out(problem):
+    Y, prior, confusion = problem
+    joint = textbook_joint(Y, prior, confusion)
+    log_q = posterior_log_proba(
+        crowd(Y, prior.shape[1]), np.log(confusion), np.log(prior)
+    )
+    np.testing.assert_allclose(
+        np.exp(log_q), joint / joint.sum(axis=1, keepdims=True), rtol=1e-10
+    )
+
+
+def test_a_prior_for_all_items_equals_the_same_prior_for_each(problem):
+    Y, prior, confusion = problem
+    labels = crowd(Y, prior.shape[1])
+    for function in (
+        posterior_log_proba,
+        lambda a, b, c: joint_log_likelihood(a, c, b),
+    ):
+        np.testing.assert_allclose(
+            function(labels, np.log(confusion), np.log(prior[5])),
+            function(labels, np.log(confusion), np.log(prior[[5] * N_SAMPLES])),
+        )
+
+
+def test_an_item_without_labels_keeps_its_prior(problem):
+    Y, prior, confusion = problem
+    labels = crowd(Y, prior.shape[1])
+    log_q = posterior_log_proba(labels, np.log(confusion), np.log(prior))
+    np.testing.assert_allclose(log_q[0], np.log(prior[0]))
+    assert joint_log_likelihood(labels, np.log(prior), np.log(confusion))[
+        0
+    ] == pytest.approx(0, abs=1e-12)
+
+
+def test_likelihoods_equal_their_formulas_written_out(problem):
+    Y, prior, confusion = problem
+    labels = crowd(Y, prior.shape[1])
+    np.testing.assert_allclose(
+        joint_log_likelihood(labels, np.log(prior), np.log(confusion)),
+        np.log(textbook_joint(Y, prior, confusion).sum(axis=1)),
+        atol=1e-12,
+    )
+    np.testing.assert_allclose(
+        marginal_log_likelihood(labels, np.log(prior), np.log(confusion)),
+        [np.log(prior[i] @ confusion[m, :, Y[i, m]]) for i, m in np.argwhere(Y >= 0)],
+    )
+
+
+def test_marginal_and_joint_likelihood_agree_with_one_label_an_item(problem):
+    _, prior, confusion = problem
+    n_classes = prior.shape[1]
+    Y = np.full((N_SAMPLES, N_ANNOTATORS), -1)
+    Y[np.arange(N_SAMPLES), np.arange(N_SAMPLES) % N_ANNOTATORS] = (
+        np.arange(N_SAMPLES) % n_classes
+    )
+    labels = crowd(Y, n_classes)
+    np.testing.assert_allclose(
+        marginal_log_likelihood(labels, np.log(prior), np.log(confusion)),
+        joint_log_likelihood(labels, np.log(prior), np.log(confusion)),
+    )
+
+
+def test_marginal_likelihood_does_not_depend_on_the_size_of_its_blocks(
+    problem, monkeypatch
+):
+    Y, prior, confusion = problem
+    arguments = crowd(Y, prior.shape[1]), np.log(prior), np.log(confusion)
+    whole = marginal_log_likelihood(*arguments)
+    monkeypatch.setattr("skccem._probability._BLOCK_SIZE", 7)
+    np.testing.assert_array_equal(marginal_log_likelihood(*arguments), whole)
+
+
+def test_answers_of_one_annotator_sum_to_one_over_the_classes(problem):
+    _, prior, confusion = problem
+    n_classes = prior.shape[1]
+    total = np.zeros(N_SAMPLES)
+    for answer in range(n_classes):
+        Y = np.full((N_SAMPLES, N_ANNOTATORS), -1)
+        Y[:, 2] = answer
+        labels = crowd(Y, n_classes)
+        total += np.exp(
+            marginal_log_likelihood(labels, np.log(prior), np.log(confusion))
+        )
+    np.testing.assert_allclose(total, 1)
+
+
+def test_expected_counts_equal_loops_over_the_labels(problem):
+    Y, posterior, _ = problem
+    n_classes = posterior.shape[1]
+    weight = np.arange(N_SAMPLES) / 10
+    counts = np.zeros((N_ANNOTATORS, n_classes, n_classes))
+    for i, m in np.argwhere(Y >= 0):
+        counts[m, :, Y[i, m]] += weight[i] * posterior[i]
+    labels = crowd(Y, n_classes)
+    np.testing.assert_allclose(expected_counts(labels, posterior, weight), counts)
+    np.testing.assert_allclose(
+        expected_counts(labels, posterior),
+        expected_counts(labels, posterior, np.ones(N_SAMPLES)),
+    )
+
+
+def test_permuting_annotators_and_classes_permutes_the_results(problem):
+    Y, prior, confusion = problem
+    n_classes = prior.shape[1]
+    rng = np.random.default_rng(1)
+    annotators, classes = rng.permutation(N_ANNOTATORS), rng.permutation(n_classes)
+    # Class classes[j] is renamed j.
+    renamed = np.append(np.argsort(classes), -1)[Y[:, annotators]]
+    labels, permuted = crowd(Y, n_classes), crowd(renamed, n_classes)
+    permuted_prior = prior[:, classes]
+    permuted_confusion = confusion[np.ix_(annotators, classes, classes)]
+    np.testing.assert_allclose(
+        posterior_log_proba(labels, np.log(confusion), np.log(prior))[:, classes],
+        posterior_log_proba(
+            permuted, np.log(permuted_confusion), np.log(permuted_prior)
+        ),
+    )
+    np.testing.assert_allclose(
+        expected_counts(labels, prior)[np.ix_(annotators, classes, classes)],
+        expected_counts(permuted, permuted_prior),
+    )
+
+
+def test_probability_zero_excludes_a_class_and_makes_nothing_nan():
+    confusion = np.array([[[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.2, 0.4, 0.4]]] * 2)
+    labels = crowd(np.array([[0, 0], [1, -1], [2, 0]]), 3)
+    log_q = posterior_log_proba(labels, safe_log(confusion), np.log([0.5, 0.25, 0.25]))
+    np.testing.assert_allclose(
+        np.exp(log_q),
+        [[0.5 / 0.51, 0, 0.01 / 0.51], [0, 5 / 9, 4 / 9], [0, 0, 1]],
+    )
+    likelihood = joint_log_likelihood(labels, safe_log([1, 0, 0]), safe_log(confusion))
+    np.testing.assert_array_equal(likelihood, [0, -np.inf, -np.inf])
+    likelihood = marginal_log_likelihood(
+        labels, safe_log([1, 0, 0]), safe_log(confusion)
+    )
+    np.testing.assert_array_equal(likelihood, [0, 0, -np.inf, -np.inf, 0])
+
+
+def test_an_impossible_item_goes_to_the_class_that_fewest_answers_contradict():
+    confusion = np.array([np.eye(3)] * 3)
+    labels = crowd(np.array([[0, 0, 1], [2, 1, -1], [1, 1, 1]]), 3)
+    log_q = posterior_log_proba(labels, safe_log(confusion), np.log([0.2, 0.3, 0.5]))
+    np.testing.assert_allclose(
+        np.exp(log_q), [[1, 0, 0], [0, 0.375, 0.625], [0, 1, 0]], atol=1e-12
+    )
+
+
+def test_a_prior_of_zero_and_contradicting_answers_still_sum_to_one():
+    labels = crowd(np.array([[0, 1]]), 2)
+    log_q = posterior_log_proba(
+        labels, safe_log(np.array([np.eye(2)] * 2)), safe_log([0.0, 0.0])
+    )
+    np.testing.assert_allclose(np.exp(log_q), [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("n_classes", [3, 30])
+def test_log_sum_exp_equals_scipys(n_classes):
+    values = np.random.default_rng(0).normal(scale=1000, size=(50, n_classes))
+    values[3], values[4, :2] = -np.inf, -np.inf
+    np.testing.assert_allclose(log_sum_exp(values), logsumexp(values, axis=1))
+
+
+def test_smoothing_counts_pseudo_labels_that_follow_the_pooled_matrix():
+    counts = np.array([[[8, 2], [0, 0]], [[0, 0], [3, 1]], [[0, 0], [0, 0]]])
+    pooled = np.array([[0.8, 0.2], [0.75, 0.25]])
+    np.testing.assert_allclose(pooled_confusion(counts), pooled)
+    plain = confusion_from_counts(counts)
+    np.testing.assert_allclose(plain, [pooled] * 3)
+    counts[0, 0] = [5, 5]
+    counts[1, 0] = [9, 1]
+    smoothed = confusion_from_counts(counts, smoothing=10)
+    np.testing.assert_allclose(smoothed[0, 0], [(5 + 7) / 20, (5 + 3) / 20])
+    np.testing.assert_allclose(smoothed[2], pooled_confusion(counts))
+    np.testing.assert_allclose(smoothed.sum(axis=2), 1)
+
+
+def test_pseudo_labels_follow_a_given_target():
+    counts = np.array([[[3.0, 1.0], [0.0, 0.0]]])
+    target = np.array([[0.5, 0.5], [0.1, 0.9]])
+    np.testing.assert_allclose(
+        confusion_from_counts(counts, smoothing=4, target=target),
+        [[[5 / 8, 3 / 8], [0.1, 0.9]]],
+    )
+
+
+def test_a_class_without_any_count_gets_the_row_of_the_identity():
+    counts = np.zeros((2, 3, 3))
+    counts[:, 0, :] = [2, 1, 1]
+    confusion = confusion_from_counts(counts, smoothing=1)
+    np.testing.assert_array_equal(confusion[:, 1:], np.eye(3)[[[1, 2]] * 2])
+
+
+def test_rows_of_vanishing_counts_still_sum_to_one():
+    counts = np.full((2, 2, 2), 5e-324)
+    counts[0, 0] = [1e-300, 3e-300]
+    counts[0, 1] = [5e-324, 1e-323]
+    np.testing.assert_allclose(confusion_from_counts(counts).sum(axis=2), 1)
+
+
+def test_vote_shares_count_the_labels_of_each_item():
+    labels = crowd(np.array([[0, 0, 1], [-1, 1, -1], [-1, -1, -1]]), 3)
+    shares = majority_vote_proba(labels)
+    np.testing.assert_allclose(shares[:2], [[2 / 3, 1 / 3, 0], [0, 1, 0]])
+    # The mean of the labelled items, whatever the number of their labels.
+    np.testing.assert_allclose(shares[2], [1 / 3, 2 / 3, 0])
+    np.testing.assert_allclose(
+        majority_vote_proba(labels, sample_weight=np.array([3, 1, 7]))[2],
+        [1 / 2, 1 / 2, 0],
+    )
+    np.testing.assert_allclose(
+        majority_vote_proba(labels, default=[0.2, 0.3, 0.5])[2], [0.2, 0.3, 0.5]
+    )
+
+
+def test_the_mean_over_labelled_items_leaves_the_others_out():
+    labels = crowd(np.array([[0, 1], [-1, -1], [1, -1]]), 2)
+    proba = np.array([[0.2, 0.8], [1.0, 0.0], [0.6, 0.4]])
+    np.testing.assert_allclose(mean_over_labelled(labels, proba), [0.4, 0.6])
+    np.testing.assert_allclose(
+        mean_over_labelled(labels, proba, np.array([3, 5, 1])), [0.3, 0.7]
+    )
