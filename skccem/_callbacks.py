@@ -46,6 +46,8 @@ def make_callbacks(verbose, patience=None):
             lower_is_better=False,
             patience=patience,
             load_best=True,
+            # A relative threshold would take a slightly worse likelihood as better.
+            threshold=0,
             sink=_silence,
         )
         callbacks.append(("early_stopping", stopping))

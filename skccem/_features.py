@@ -45,6 +45,12 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
     TypeError
         If it is a list of tensors, dicts or tuples, as a search makes of a Dataset.
     """
+    if not any_shape and isinstance(X, Dataset | SliceDataset | dict):
+        if not sparse.issparse(X):
+            raise TypeError(
+                f"X is a {type(X).__name__}, which the default perceptron cannot read: "
+                "pass a network as module=, or give X as rows of features."
+            )
     if isinstance(X, SliceDataset):
         return _DatasetSlice(X)
     if isinstance(X, Dataset):
