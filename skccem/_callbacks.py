@@ -18,10 +18,12 @@ class ProgressBar(Callback):
         self.bar_.set_postfix(shown, refresh=False)
         self.bar_.update()
 
-    def on_train_end(self, net, **kwargs):
-        self.bar_.close()
-        # A bar holds an open stream, which a pickled estimator must not.
-        del self.bar_
+    def close(self):
+        """Leave the bar as it is; called however training ends."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+            # A bar holds an open stream, which a pickled estimator must not.
+            del self.bar_
 
 
 def make_callbacks(verbose, patience=None):

@@ -10,13 +10,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._features import check_features
+from ._features import check_features, check_lengths
 from ._fitting import (
     OPTIMIZERS,
     accepted_dtypes,
-    check_lengths,
     check_net_params,
-    check_weight,
     choose_device,
     choose_strength,
     learned_parameters,
@@ -25,18 +23,19 @@ from ._fitting import (
     new_net,
     new_network,
     precision_of,
-    random_generator,
-    seeded,
     start_log_confusion,
 )
 from ._probability import marginal_log_likelihood, posterior_log_proba
+from ._random_state import random_generator, seeded
 from ._start import check_memory
 from ._targets import (
+    active_annotators,
     check_known_crowd,
     check_same_task,
     check_targets,
     check_trainable,
     check_truth,
+    check_weight,
     is_crowd,
     warn_unused,
 )
@@ -323,18 +322,19 @@ class CrowdClassifier(ClassifierMixin, BaseEstimator):
         check_lengths(X, labels)
         weight = check_weight(sample_weight, labels)
         check_trainable(labels)
-        check_memory(labels.n_annotators, labels.n_classes)
+        itemsize = getattr(X, "dtype", np.dtype(np.float32)).itemsize
+        check_memory(labels.n_annotators, labels.n_classes, itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
+        active = active_annotators(labels, weight)
         if crowd:
-            warn_unused(labels)
+            warn_unused(labels, active)
 
         self.reg_strength_ = choose_strength(
             self.reg_strength, self.regularizer, labels
         )
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        active = labels.labels_per_annotator > 0
         seen = labels.select_annotators(labels.annotators[active])
         train_set, valid_set = new_datasets(self, X, seen, weight, rng)
         with seeded(seed, device):
@@ -342,12 +342,14 @@ class CrowdClassifier(ClassifierMixin, BaseEstimator):
                 backbone = self.net_.module_.backbone
             else:
                 backbone = new_backbone(self, X, labels.n_classes)
-            start = start_log_confusion(self, labels, weight, crowd, continued)
+            # One label an item leaves no matrices to go on from.
+            known = continued and self.net_.module_.confusion_logits.requires_grad
+            start = start_log_confusion(self, labels, weight, crowd, known)
             network = new_network(backbone, start[active], crowd)
             net = new_net(self, network, X, seed, device)
             net.train(train_set, valid_set)
             self._log_confusion, self.class_prior_ = learned_parameters(
-                net, X, labels, weight
+                net, X, labels, weight, active
             )
         self.confusion_matrices_ = np.exp(self._log_confusion)
         self.classes_ = labels.classes
@@ -499,8 +501,9 @@ class CrowdClassifier(ClassifierMixin, BaseEstimator):
         return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
 
     def _log_posterior(self, X):
+        # Only the perceptron is trained in double precision.
         double = precision_of(self.net_.module_) == torch.float64
-        dtype = np.float64 if double else np.float32
+        dtype = np.float64 if double and self.module is None else np.float32
         X = self._check_features(X, dtype, reset=False)
         return self.net_.predict_log_posterior(X)
 

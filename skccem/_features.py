@@ -43,23 +43,22 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
     ValueError
         If numbers are not finite or shapes do not fit.
     TypeError
-        If it is a list of tensors, dicts or tuples, as a search makes of a Dataset.
+        If it is a list of tensors, dicts or tuples, as a search makes of a Dataset, or
+        a dict or Dataset where only rows of features will do.
     """
-    if not any_shape and isinstance(X, Dataset | SliceDataset | dict):
-        if not sparse.issparse(X):
+    # SciPy's DOK format is a dict as well.
+    keyed = isinstance(X, Mapping) and not sparse.issparse(X)
+    if keyed or isinstance(X, Dataset | SliceDataset):
+        if not any_shape:
             raise TypeError(
                 f"X is a {type(X).__name__}, which the default perceptron cannot read: "
                 "pass a network as module=, or give X as rows of features."
             )
-    if isinstance(X, SliceDataset):
-        return _DatasetSlice(X)
-    if isinstance(X, Dataset):
-        return X
-    # SciPy's DOK format is a dict as well.
-    if isinstance(X, Mapping) and not sparse.issparse(X):
-        return _check_dict(X)
+        if reset:
+            _forget_columns(estimator)
+        return _check_not_empty(_check_dict(X) if keyed else _check_dataset(X))
     if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
+        X = _to_numpy(X)
     if isinstance(X, list) and X and isinstance(X[0], torch.Tensor | Mapping | tuple):
         kind = type(X[0]).__name__
         if not isinstance(X[0], tuple) or any(
@@ -96,6 +95,21 @@ def n_items(X):
     return len(X) if isinstance(X, Dataset) else X.shape[0]
 
 
+def check_lengths(X, labels):
+    """Raise unless there is one row of labels for every item.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+    labels : CrowdLabels
+    """
+    if n_items(X) != labels.n_samples:
+        raise ValueError(
+            f"X has {n_items(X)} items, but y has {labels.n_samples}: inconsistent "
+            "numbers of samples. Give one row of y for every item of X."
+        )
+
+
 def take_batch(X, rows):
     """The given items as a batch of dense tensors.
 
@@ -122,6 +136,19 @@ def take_batch(X, rows):
     return torch.from_numpy(X[rows])
 
 
+def _forget_columns(estimator):
+    """Remove what an earlier fit on rows of features said about their columns."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            delattr(estimator, name)
+
+
+def _check_not_empty(X):
+    if n_items(X) == 0:
+        raise ValueError(f"X is a {type(X).__name__} of no items: give at least one.")
+    return X
+
+
 def _check_dict(X):
     """The dict with checked arrays; floats become float32, integers (ids) stay."""
     if not X:
@@ -133,18 +160,7 @@ def _check_dict(X):
                 "The keys of a dict X are passed to the module as argument names and "
                 f"must be str, but got {name!r}."
             )
-        if isinstance(part, torch.Tensor):
-            part = part.detach().cpu().numpy()
-        part = sparse.csr_array(part) if sparse.issparse(part) else np.asarray(part)
-        if part.ndim == 0 or part.dtype.kind not in "fiub":
-            raise ValueError(
-                f"X[{name!r}] must be an array of numbers whose first axis is items, "
-                f"but it has shape {part.shape} and dtype {part.dtype}."
-            )
-        if part.dtype.kind == "f":
-            assert_all_finite(part, input_name=f"X[{name!r}]")
-            part = part.astype(np.float32, copy=False)
-        checked[name] = part
+        checked[name] = _check_part(part, f"X[{name!r}]")
     lengths = {name: part.shape[0] for name, part in checked.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
@@ -153,13 +169,59 @@ def _check_dict(X):
     return SliceDict(**checked)
 
 
+def _check_part(part, name):
+    """One array of a dict, in a type that torch knows."""
+    if isinstance(part, torch.Tensor):
+        part = _to_numpy(part)
+    part = sparse.csr_array(part) if sparse.issparse(part) else np.asarray(part)
+    if part.ndim == 0 or part.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} must be an array of numbers whose first axis is items, but it has "
+            f"shape {part.shape} and dtype {part.dtype}."
+        )
+    if part.dtype.kind == "f":
+        # A number too large for float32 becomes infinite, which the check reports.
+        with np.errstate(over="ignore"):
+            part = part.astype(np.float32, copy=False)
+        assert_all_finite(part, input_name=name)
+        return part
+    if part.dtype.kind == "u" and part.dtype.itemsize > 1:
+        # torch computes with unsigned integers of 8 bits only.
+        if part.dtype.itemsize == 8 and part.max(initial=0) > np.iinfo(np.int64).max:
+            raise ValueError(
+                f"{name} holds {part.max()}, which does not fit into int64, the widest "
+                "integer type of torch: number these values anew from 0."
+            )
+        return part.astype(np.int64)
+    return part.astype(part.dtype.newbyteorder("="), copy=False)
+
+
+def _to_numpy(tensor):
+    """The tensor as an array; half precision that NumPy lacks is widened."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _check_dataset(X):
+    if isinstance(X, SliceDataset):
+        return _DatasetSlice(X)
+    if not hasattr(X, "__len__"):
+        raise TypeError(
+            f"X is a {type(X).__name__}, a torch Dataset without a length: give one "
+            "whose items can be counted and taken by number, so not an IterableDataset."
+        )
+    return X
+
+
 def _take_from_dataset(X, rows):
     if hasattr(X, "__getitems__"):
         items = X.__getitems__(rows.tolist())
     else:
         items = [X[row] for row in rows.tolist()]
-    if isinstance(items, torch.Tensor):
-        return items
+    if isinstance(items, np.ndarray):
+        items = torch.from_numpy(items)
+    if isinstance(items, torch.Tensor | Mapping):
+        return _to_float32(items)
     if len(items) and isinstance(items[0], tuple | list):
         raise TypeError(
             "The items of a torch Dataset X must be x alone, a tensor, array or dict, "
@@ -171,8 +233,15 @@ def _take_from_dataset(X, rows):
 
 
 def _to_float32(batch):
+    """A batch of a Dataset in the precision that modules are trained in."""
     if isinstance(batch, Mapping):
         return {name: _to_float32(part) for name, part in batch.items()}
+    if not isinstance(batch, torch.Tensor):
+        raise TypeError(
+            "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "
+            f"of these, but a batch of them holds a {type(batch).__name__}: encode "
+            "them, such as text by a tokenizer, in the Dataset."
+        )
     return batch.float() if batch.dtype == torch.float64 else batch
 
 
@@ -183,16 +252,25 @@ class _DatasetSlice(Dataset):
     """
 
     def __init__(self, wrapped):
-        rows = np.asarray(wrapped.indices_)
-        self._items = Subset(wrapped.dataset, rows.tolist())
-        self._part = wrapped.idx
-        self._transform = wrapped.transform
+        self._wrapped = wrapped
+        self._items = Subset(wrapped.dataset, np.asarray(wrapped.indices_).tolist())
 
     def __len__(self):
         return len(self._items)
 
     def __getitem__(self, row):
-        item = self._items[row]
+        return self._unwrap(self._items[row])
+
+    def __getitems__(self, rows):
+        items = self._items.__getitems__(rows)
+        if isinstance(items, list):
+            return [self._unwrap(item) for item in items]
+        if type(self._wrapped).transform is SliceDataset.transform:
+            return items
+        # A transformation of the user's is one of single items.
+        return [self[row] for row in rows]
+
+    def _unwrap(self, item):
         if isinstance(item, tuple | list):
-            item = item[self._part]
-        return self._transform(item)
+            item = item[self._wrapped.idx]
+        return self._wrapped.transform(item)

@@ -1,12 +1,11 @@
 """The steps of ``CrowdClassifier.fit``, each a function of what it needs."""
 
-from contextlib import contextmanager
+import inspect
 from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
+from scipy import sparse
 
 from ._callbacks import make_callbacks
 from ._features import n_items, take_batch
@@ -33,64 +32,40 @@ OPTIMIZERS = {
 _STRENGTH = 0.01
 _STRENGTH_F_SEVERAL_LABELS = 0.02
 
-# Arguments of the skorch net that the estimator sets by arguments of its own.
+# Arguments of the skorch net that the estimator sets, by arguments of its own or
+# because the coupled loss and whole batches of labels leave no choice.
 _OWN_ARGUMENTS = {
     "batch_size",
     "callbacks",
+    "classes",
+    "criterion",
+    "dataset",
     "device",
+    "iterator_train",
+    "iterator_train__batch_size",
+    "iterator_valid",
     "lr",
     "max_epochs",
     "module",
     "optimizer",
+    "optimizer__lr",
+    "optimizer__param_groups",
+    "optimizer__weight_decay",
+    "predict_nonlinearity",
     "seed",
+    "train_split",
     "verbose",
     "warm_start",
 }
-
-
-def check_lengths(X, labels):
-    """Raise unless there is one row of labels for every item.
-
-    Parameters
-    ----------
-    X : ndarray, CSR, dict of arrays, or torch Dataset
-    labels : CrowdLabels
-    """
-    if n_items(X) != labels.n_samples:
-        raise ValueError(
-            f"X has {n_items(X)} items, but y has {labels.n_samples}: inconsistent "
-            "numbers of samples. Give one row of y for every item of X."
-        )
-
-
-def check_weight(sample_weight, labels):
-    """Weights of the items as an array, or None.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_samples,) or None
-    labels : CrowdLabels
-
-    Returns
-    -------
-    float64 ndarray of shape (n_samples,), or None
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, or no item with labels has a positive one.
-    """
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(
-        sample_weight, labels, dtype=np.float64, ensure_non_negative=True
-    )
-    if not weight[labels.labels_per_item > 0].any():
-        raise ValueError(
-            "sample_weight is zero for every item that has labels: give a positive "
-            "weight to the items to learn from."
-        )
-    return weight
+_OWN_PREFIXES = ("criterion__", "dataset__", "module__")
+_LOADER_ARGUMENTS = (
+    "batch_sampler",
+    "collate_fn",
+    "drop_last",
+    "generator",
+    "sampler",
+    "shuffle",
+)
 
 
 def check_net_params(net_params):
@@ -109,11 +84,17 @@ def check_net_params(net_params):
     ValueError
         If one of them has an argument of the estimator of its own.
     """
-    clash = sorted(_OWN_ARGUMENTS.intersection(net_params or {}))
+    clash = sorted(
+        name
+        for name in net_params or {}
+        if name in _OWN_ARGUMENTS
+        or name.startswith(_OWN_PREFIXES)
+        or (name.startswith("iterator_") and name.endswith(_LOADER_ARGUMENTS))
+    )
     if clash:
         raise ValueError(
-            f"net_params must not hold {clash}: these are set by the estimator's own "
-            "arguments."
+            f"net_params must not hold {clash}: the estimator sets these itself, as "
+            "its own arguments and the labels ask for."
         )
     return net_params or {}
 
@@ -212,6 +193,7 @@ def start_log_confusion(estimator, labels, weight, crowd, continued):
     crowd : bool
         If not, the one annotator is always right.
     continued : bool
+        Whether matrices that an earlier fit learned are the start.
 
     Returns
     -------
@@ -295,14 +277,22 @@ def new_net(estimator, network, X, seed, device):
     """
     patience = estimator.n_iter_no_change if estimator.early_stopping else None
     full_batch = estimator.batch_size is None
+    optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    # Not every optimiser has a weight decay to be told of.
+    decays = takes_weight_decay(optimizer)
+    if estimator.weight_decay and not decays:
+        raise ValueError(
+            f"{optimizer.__name__} has no weight_decay, but weight_decay="
+            f"{estimator.weight_decay}: set it to 0 or choose another optimizer."
+        )
+    no_decay = {"weight_decay": 0.0} if decays else {}
     settings = {
         "criterion__likelihood": estimator.likelihood,
         "criterion__regularizer": estimator.regularizer,
         "criterion__reg_strength": estimator.reg_strength_,
-        "optimizer": OPTIMIZERS.get(estimator.optimizer, estimator.optimizer),
-        "optimizer__weight_decay": estimator.weight_decay,
+        "optimizer": optimizer,
         "optimizer__param_groups": [
-            ("confusion_logits", {"lr": estimator.confusion_lr, "weight_decay": 0.0})
+            ("confusion_logits", {"lr": estimator.confusion_lr} | no_decay)
         ],
         "lr": estimator.lr,
         "batch_size": -1 if full_batch else estimator.batch_size,
@@ -318,8 +308,27 @@ def new_net(estimator, network, X, seed, device):
         settings["iterator_valid__batch_size"] = prediction_batch_size(
             estimator.batch_size, X.shape[1]
         )
+    if decays:
+        settings["optimizer__weight_decay"] = estimator.weight_decay
     settings.update(check_net_params(estimator.net_params))
     return CrowdNet(network, seed=seed, **settings)
+
+
+def takes_weight_decay(optimizer):
+    """Whether an optimiser has an argument `weight_decay`.
+
+    Parameters
+    ----------
+    optimizer : callable
+
+    Returns
+    -------
+    bool
+    """
+    parameters = inspect.signature(optimizer).parameters
+    return "weight_decay" in parameters or any(
+        parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
 
 
 def new_datasets(estimator, X, labels, weight, rng):
@@ -331,6 +340,8 @@ def new_datasets(estimator, X, labels, weight, rng):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     labels : CrowdLabels
     weight : ndarray of shape (n_samples,) or None
+        Only their ratios matter; what is too small a part of the largest to be told
+        from zero in the precision of the network is zero.
     rng : RandomState
 
     Returns
@@ -340,7 +351,10 @@ def new_datasets(estimator, X, labels, weight, rng):
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
     if weight is not None:
-        weight = weight.astype(getattr(X, "dtype", np.float32))
+        is_table = isinstance(X, np.ndarray) or sparse.issparse(X)
+        dtype = X.dtype if is_table else np.float32
+        weight = np.where(labels.labels_per_item > 0, weight, 0)
+        weight = (weight / weight.max()).astype(dtype)
     gather = estimator.regularizer not in {"W", "trace"}
     train_set, valid_set = (
         CrowdDataset(X, labels, weight, items, gather_annotators=gather)
@@ -349,7 +363,7 @@ def new_datasets(estimator, X, labels, weight, rng):
     return train_set, valid_set if len(valid_set) else None
 
 
-def learned_parameters(net, X, labels, weight):
+def learned_parameters(net, X, labels, weight, active):
     """What the annotators turned out to be, and how frequent the classes are.
 
     Parameters
@@ -360,6 +374,8 @@ def learned_parameters(net, X, labels, weight):
     labels : CrowdLabels
         Of all annotators.
     weight : ndarray of shape (n_samples,) or None
+    active : bool ndarray of shape (n_annotators,)
+        Which annotators gave labels that count.
 
     Returns
     -------
@@ -371,7 +387,6 @@ def learned_parameters(net, X, labels, weight):
     with torch.no_grad():
         learned = net.module_.log_confusion().cpu().double().numpy()
     learned = learned - np.logaddexp.reduce(learned, axis=2, keepdims=True)
-    active = labels.labels_per_annotator > 0
     seen = labels.select_annotators(labels.annotators[active])
     log_posterior = net.predict_log_posterior(X)
     posterior = np.exp(posterior_log_proba(seen, learned, log_posterior))
@@ -383,21 +398,6 @@ def learned_parameters(net, X, labels, weight):
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
     return log_confusion, class_prior
-
-
-@contextmanager
-def seeded(seed, device):
-    """torch's global generators seeded, and as they were afterwards.
-
-    Parameters
-    ----------
-    seed : int
-    device : str
-    """
-    devices = range(torch.cuda.device_count()) if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(seed)
-        yield
 
 
 def choose_device(device):
@@ -414,19 +414,3 @@ def choose_device(device):
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return str(device)
-
-
-def random_generator(random_state):
-    """A generator that leaves NumPy's global one alone, also for None.
-
-    Parameters
-    ----------
-    random_state : int, RandomState or None
-
-    Returns
-    -------
-    RandomState
-    """
-    if random_state is None:
-        return np.random.RandomState(np.random.SeedSequence().generate_state(1)[0])
-    return check_random_state(random_state)

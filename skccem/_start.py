@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from ._aggregation import initial_confusion
+from ._em import initial_confusion
 
 # Share of the uniform distribution that is mixed into a start. A softmax cannot leave
 # probability zero, and a start close to it leaves only slowly.
@@ -14,24 +14,27 @@ START_SMOOTHING = 0.02
 # about seven times in ten.
 IDENTITY_SMOOTHING = 0.3
 
-# float32 copies of the matrices that training needs (parameters, gradients, two moments
-# of Adam, log-probabilities and their gradients), and one of float64 for the result.
-_BYTES_PER_ENTRY = 6 * 4 + 8
+# Copies of the matrices that training needs: parameters, gradients, two moments of
+# Adam, log-probabilities and their gradients; one of float64 for the result comes on
+# top.
+_COPIES_IN_TRAINING = 6
 
 
-def check_memory(n_annotators, n_classes):
+def check_memory(n_annotators, n_classes, itemsize=4):
     """Raise before allocating confusion matrices that cannot fit in memory.
 
     Parameters
     ----------
     n_annotators, n_classes : int
+    itemsize : int
+        Bytes of a number in training.
 
     Raises
     ------
     MemoryError
         If training them needs more than the machine's memory.
     """
-    needed = n_annotators * n_classes**2 * _BYTES_PER_ENTRY
+    needed = n_annotators * n_classes**2 * (_COPIES_IN_TRAINING * itemsize + 8)
     available = physical_memory()
     if needed > available:
         raise MemoryError(

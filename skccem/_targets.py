@@ -10,8 +10,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
 
 from ._annotations import CrowdLabels, check_crowd_labels
+from ._identifiers import blank_mask
 from .exceptions import UnusedDataWarning
 
 
@@ -82,8 +84,24 @@ def check_truth(y):
     Returns
     -------
     ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If an entry is missing, or these are not classes.
     """
+    hidden = np.ma.getmaskarray(y).ravel() if np.ma.isMaskedArray(y) else None
     y = column_or_1d(y, warn=True)
+    n_missing = 0 if hidden is None else int(hidden.sum())
+    if y.dtype == object:
+        n_missing = int(blank_mask(y, hidden).sum())
+    if n_missing:
+        raise ValueError(
+            "y has one axis, where every entry is a label, but "
+            f"{n_missing} of {len(y)} are missing (NaN, None, NA or masked). Leave "
+            "these items out, or pass the labels of one annotator as CrowdLabels, by "
+            "from_matrix of a table with one column."
+        )
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
@@ -108,11 +126,16 @@ def check_known_crowd(Y, classes, annotators):
         If there are other annotators, or a label is not among the classes.
     """
     labels = check_crowd_labels(Y)
-    if isinstance(Y, CrowdLabels) and not np.array_equal(labels.annotators, annotators):
+    # The columns of an array have no names, and those of a DataFrame may have none.
+    named = isinstance(Y, CrowdLabels) or not np.array_equal(
+        labels.annotators, np.arange(labels.n_annotators)
+    )
+    if named and not np.array_equal(labels.annotators, annotators):
         raise ValueError(
             f"Y has {_shown(labels.annotators)} as annotators, but fit saw "
             f"{_shown(annotators)}. If these are some of them, or in another order, "
-            "pass Y.align(annotators=clf.annotators_)."
+            "pass CrowdLabels, and of those Y.align(annotators=clf.annotators_); if "
+            "columns are to be taken by position, pass an array."
         )
     if labels.n_annotators != len(annotators):
         raise ValueError(
@@ -180,15 +203,66 @@ def check_trainable(labels):
         )
 
 
-def warn_unused(labels):
+def check_weight(sample_weight, labels):
+    """Weights of the items as an array, or None.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+    labels : CrowdLabels
+
+    Returns
+    -------
+    float64 ndarray of shape (n_samples,), or None
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or no item with labels has a positive one.
+    """
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(
+        sample_weight, labels, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight[labels.labels_per_item > 0].any():
+        raise ValueError(
+            "sample_weight is zero for every item that has labels: give a positive "
+            "weight to the items to learn from."
+        )
+    return weight
+
+
+def active_annotators(labels, sample_weight=None):
+    """Which annotators gave labels that count.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    sample_weight : ndarray of shape (n_samples,), optional
+        The labels of items of weight zero do not count.
+
+    Returns
+    -------
+    bool ndarray of shape (n_annotators,)
+    """
+    annotators = labels.indices
+    if sample_weight is not None:
+        annotators = annotators[sample_weight[labels.row_indices()] > 0]
+    return np.bincount(annotators, minlength=labels.n_annotators) > 0
+
+
+def warn_unused(labels, active):
     """Tell of items and annotators without labels, in one warning.
 
     Parameters
     ----------
     labels : CrowdLabels
+    active : bool ndarray of shape (n_annotators,)
+        What ``active_annotators`` returned.
     """
     n_items = int(np.sum(labels.labels_per_item == 0))
-    n_idle = int(np.sum(labels.labels_per_annotator == 0))
+    n_idle = int(np.sum(~active))
     parts = []
     if n_items:
         parts.append(
@@ -197,8 +271,8 @@ def warn_unused(labels):
         )
     if n_idle:
         parts.append(
-            f"{n_idle} of {labels.n_annotators} annotators gave no labels and get the "
-            "pooled confusion matrix"
+            f"{n_idle} of {labels.n_annotators} annotators gave no labels, or only to "
+            "items of weight zero, and get the pooled confusion matrix"
         )
     if parts:
         warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=3)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ._annotations import gather_rows
+from ._callbacks import ProgressBar
 from ._features import n_items, take_batch
 from ._losses import (
     confusion_second_moment,
@@ -227,14 +228,21 @@ class CrowdNet(NeuralNet):
         )
 
     def notify(self, method_name, **kwargs):
-        try:
+        if method_name != "on_epoch_end":
             super().notify(method_name, **kwargs)
-        except KeyboardInterrupt as stop:
-            # skorch's callbacks end training by KeyboardInterrupt after an epoch, and
-            # skorch swallows it wherever it comes from; Ctrl-C must reach the user.
-            if method_name == "on_epoch_end":
-                raise StopTraining from stop
-            raise
+            return
+        self.on_epoch_end(self, **kwargs)
+        stop = None
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_epoch_end(self, **kwargs)
+            except KeyboardInterrupt as asked:
+                # skorch's callbacks end training so, and skorch swallows it wherever it
+                # comes from. Here Ctrl-C reaches the user, and the callbacks that come
+                # after the one that asks for the end still see the last epoch.
+                stop = asked
+        if stop is not None:
+            raise StopTraining from stop
 
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
@@ -292,12 +300,17 @@ class CrowdNet(NeuralNet):
             If the loss or, at the end, a parameter is not finite.
         """
         self.initialize()
-        self.notify("on_train_begin", X=train_set, y=valid_set)
         try:
-            self.fit_loop(train_set, valid_set)
-        except StopTraining:
-            pass
-        self.notify("on_train_end", X=train_set, y=valid_set)
+            self.notify("on_train_begin", X=train_set, y=valid_set)
+            try:
+                self.fit_loop(train_set, valid_set)
+            except StopTraining:
+                pass
+            self.notify("on_train_end", X=train_set, y=valid_set)
+        finally:
+            for _, callback in self.callbacks_:
+                if isinstance(callback, ProgressBar):
+                    callback.close()
         for name, parameter in self.module_.named_parameters():
             # Matrices that are not learned may hold -inf.
             if parameter.requires_grad and not torch.isfinite(parameter).all():

@@ -4,12 +4,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skccem import CrowdLabels, DawidSkene, MajorityVote
-from skccem._aggregation import (
-    argmax_with_random_ties,
-    e_step,
-    initial_confusion,
-    m_step,
-)
+from skccem._aggregation import argmax_with_random_ties
 from skccem._probability import joint_log_likelihood, safe_log
 from skccem.metrics import confusion_matrix_error
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
@@ -239,52 +234,6 @@ def test_only_ties_are_random():
     assert set(draws[:, 2]) == {0, 1, 2}
 
 
-def test_steps_over_parts_of_the_items_add_up():
-    _, _, labels = simulate(8, n_samples=100)
-    indicator = labels.label_indicator()
-    rng = np.random.default_rng(0)
-    posterior = rng.dirichlet(np.ones(4), size=100)
-    confusion, prior = m_step(indicator, posterior)
-    whole, log_likelihood = e_step(indicator, confusion, prior)
-    for part in (slice(0, 30), slice(30, 100)):
-        q, per_item = e_step(indicator[part], confusion, prior)
-        np.testing.assert_allclose(q, whole[part])
-        np.testing.assert_allclose(per_item, log_likelihood[part])
-    np.testing.assert_allclose(
-        log_likelihood, joint_log_likelihood(labels, np.log(prior), safe_log(confusion))
-    )
-
-
-def test_the_e_step_says_minus_infinity_for_excluded_labels():
-    labels = CrowdLabels.from_matrix([[0, 1], [1, 1]])
-    eye = np.array([np.eye(2)] * 2)
-    posterior, per_item = e_step(labels.label_indicator(), eye, np.array([0.5, 0.5]))
-    np.testing.assert_allclose(posterior, [[0.5, 0.5], [0, 1]])
-    np.testing.assert_allclose(per_item, [-np.inf, np.log(0.5)])
-
-
-@pytest.mark.parametrize(
-    ("method", "Estimator"),
-    [("majority_vote", MajorityVote), ("dawid_skene", DawidSkene)],
-)
-def test_initial_matrices_are_those_of_the_estimators(method, Estimator):
-    _, _, labels = simulate(9, n_samples=200)
-    weight = np.random.default_rng(0).exponential(size=200)
-    model = Estimator().fit(labels, sample_weight=weight)
-    np.testing.assert_allclose(
-        initial_confusion(labels, method, sample_weight=weight),
-        model.confusion_matrices_,
-    )
-
-
-def test_an_unknown_initial_method_is_an_error():
-    _, _, labels = simulate(0, n_samples=20)
-    with pytest.raises(
-        ValueError, match="'majority_vote' or 'dawid_skene', got 'glad'"
-    ):
-        initial_confusion(labels, "glad")
-
-
 def test_verbose_prints_a_line_for_each_iteration(capsys):
     _, _, labels = simulate(0, n_samples=100)
     model = DawidSkene(verbose=1).fit(labels)
@@ -302,7 +251,7 @@ def test_what_cannot_be_fitted_is_an_error(Estimator):
         model.fit([[0, 1], [1, 1]], sample_weight=[1, 2, 3])
     with pytest.raises(ValueError, match="Negative"):
         model.fit([[0, 1], [1, 1]], sample_weight=[1, -2])
-    with pytest.raises(ValueError, match="positive sample_weight for some item"):
+    with pytest.raises(ValueError, match="zero for every item that has labels"):
         model.fit([[0, 1], [-1, -1]], sample_weight=[0, 1])
     with pytest.raises(ValueError, match="'smoothing' parameter"):
         Estimator(smoothing=-1).fit([[0, 1], [1, 1]])

@@ -126,3 +126,48 @@ def test_training_ends_after_max_epochs_while_held_out_likelihood_rises(data):
     net = make_net(make_callbacks(0, patience=3), max_epochs=10, lr=0.01)
     net.train(data[0], data[0])
     assert len(net.history) == 10
+
+
+class Fixed(Callback):
+    """Replaces the held-out likelihood by that of a function of the epoch."""
+
+    def __init__(self, likelihood):
+        self.likelihood = likelihood
+
+    def on_epoch_end(self, net, **kwargs):
+        value = self.likelihood(len(net.history))
+        net.history.record("valid_log_likelihood", value)
+
+
+def test_a_slightly_worse_likelihood_is_no_progress(data):
+    slow_fall = Fixed(lambda epoch: -1 - 5e-5 * epoch)
+    net = make_net([("fixed", slow_fall), *make_callbacks(0, patience=3)])
+    net.train(*data)
+    assert len(net.history) == 4
+    assert dict(net.callbacks_)["early_stopping"].best_epoch_ == 1
+
+
+def test_callbacks_after_early_stopping_see_the_last_epoch(data):
+    seen = Remember()
+    callbacks = [*make_callbacks(0, patience=2), ("seen", seen)]
+    net = make_net(callbacks, max_epochs=200)
+    net.train(*data)
+    assert len(seen.weights_) == len(net.history) < 200
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("when", ["on_epoch_begin", "on_batch_end", "on_train_begin"])
+def test_the_bar_closes_however_training_ends(data, bars, error, when, capsys):
+    class Fail(Callback):
+        pass
+
+    def fail(self, net, **kwargs):
+        raise error
+
+    setattr(Fail, when, fail)
+    net = make_net([("progress", ProgressBar()), ("fail", Fail())])
+    with pytest.raises(error):
+        net.train(*data)
+    (bar,) = bars
+    assert bar.disable
+    pickle.dumps(dict(net.callbacks_)["progress"])

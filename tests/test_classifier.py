@@ -395,6 +395,27 @@ def test_a_module_of_the_wrong_width_is_an_error_before_training(crowd):
         small(module=nn.Linear(5, 4)).fit(X, Y)
     with pytest.raises(ValueError, match=r"failed on a batch of shape \(2, 5\)"):
         small(module=nn.Linear(7, 3)).fit(X, Y)
+    with pytest.raises(ValueError, match=r"float32: call \.float\(\)"):
+        small(module=nn.Linear(5, 3).double()).fit(X, Y)
+
+
+def test_a_module_may_compute_in_double_precision_inside(crowd):
+    X, Y, _ = crowd
+
+    class Double(nn.Linear):
+        def forward(self, batch):
+            assert batch.dtype == torch.float32
+            return super().forward(batch.double())
+
+    clf = small(module=Double(5, 3, dtype=torch.float64)).fit(X, Y)
+    assert_allclose(clf.predict_proba(X).sum(axis=1), 1)
+
+
+def test_what_only_a_module_can_read_is_an_error_without_one(crowd):
+    X, Y, _ = crowd
+    for form in ({"x": X}, SliceDict(x=X), Items(X), SliceDataset(Items(X))):
+        with pytest.raises(TypeError, match="pass a network as module="):
+            small().fit(form, Y)
 
 
 # Training
@@ -419,6 +440,52 @@ def test_warm_start_goes_on_from_the_last_solution(crowd):
     assert_allclose(clf.confusion_matrices_, start, rtol=1e-6)
     with pytest.raises(ValueError, match="warm_start continues with the annotators"):
         clf.fit(X, np.asarray(Y)[:, :5])
+
+
+def test_warm_start_from_one_label_an_item_learns_a_crowd_of_one(crowd):
+    X, _, truth = crowd
+    clf = small(warm_start=True).fit(X, truth)
+    one = CrowdLabels.from_matrix(truth[:, np.newaxis])
+    clf.set_params(max_epochs=2).fit(X, one)
+    assert np.isfinite(clf.history_[-1]["train_loss"])
+    assert (clf.confusion_matrices_ < 1).all()
+    assert clf.score(X, truth) > 0.8
+    assert_array_equal(clf.fit(X, truth).confusion_matrices_[0], np.eye(3))
+
+
+def test_annotators_all_of_whose_labels_weigh_nothing_are_idle(crowd):
+    X, Y, _ = crowd
+    table = np.asarray(Y).copy()
+    table[:200, 2] = -1
+    weight = np.where(np.arange(240) < 200, 1.0, 0.0)
+    with pytest.warns(UnusedDataWarning, match="1 of 6 annotators"):
+        clf = small().fit(X, table, sample_weight=weight)
+    pooled = clf.confusion_matrices_[2]
+    others = np.delete(clf.confusion_matrices_, 2, axis=0)
+    assert (pooled >= others.min(axis=0) - 1e-9).all()
+    assert (pooled <= others.max(axis=0) + 1e-9).all()
+
+
+def test_initial_matrices_may_be_given_with_an_idle_annotator(crowd):
+    X, Y, _ = crowd
+    table = np.asarray(Y).copy()
+    table[:, 1] = -1
+    init = np.stack([np.roll(np.eye(3), m, axis=1) for m in range(6)])
+    with pytest.warns(UnusedDataWarning, match="1 of 6 annotators"):
+        clf = small(init=init, confusion_lr=0).fit(X, table)
+    expected = 0.98 * init + 0.02 / 3
+    active = [0, 2, 3, 4, 5]
+    assert_allclose(clf.confusion_matrices_[active], expected[active], atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-50, 1e50])
+def test_the_scale_of_weights_changes_nothing(crowd, scale):
+    X, Y, _ = crowd
+    for form in (X, X.astype("f4")):
+        weight = np.linspace(0.5, 2, 240)
+        plain = small().fit(form, Y, sample_weight=weight)
+        scaled = small().fit(form, Y, sample_weight=scale * weight)
+        assert_allclose(scaled.predict_proba(form), plain.predict_proba(form), 1e-3)
 
 
 def test_verbose_prints_a_bar_or_lines(crowd, capsys):

@@ -6,9 +6,10 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from skorch.helper import SliceDataset, SliceDict
-from torch.utils.data import Dataset, Subset, TensorDataset
+from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
-from skccem._features import check_features, n_items, take_batch
+from skccem import CrowdLabels
+from skccem._features import check_features, check_lengths, n_items, take_batch
 
 ROWS = np.array([4, 0, 4])
 
@@ -72,8 +73,12 @@ TABLES = {
     "Dataset of float64 arrays": lambda table: Items(table.astype("f8")),
     "Dataset with __getitems__": lambda table: Batches(torch.from_numpy(table)),
     "Dataset of whole batches": lambda table: WholeBatches(torch.from_numpy(table)),
+    "Dataset of whole float64 batches": lambda table: WholeBatches(table.astype("f8")),
     "Subset": lambda table: Subset(Items(np.r_[table, table]), range(6)),
     "SliceDataset": lambda table: SliceDataset(Items(torch.from_numpy(table))),
+    "SliceDataset of whole batches": lambda table: SliceDataset(
+        WholeBatches(torch.from_numpy(table))
+    ),
     "SliceDataset of pairs": lambda table: SliceDataset(
         TensorDataset(torch.from_numpy(table), torch.arange(6))
     ),
@@ -144,12 +149,83 @@ def test_integers_of_a_data_set_stay_integers():
     assert batch(Items(torch.arange(12).reshape(6, 2))).dtype == torch.int64
 
 
-def test_a_slice_data_set_transforms_its_items(table):
-    class Doubled(SliceDataset):
+def test_whole_batches_may_be_dicts(table):
+    class Keyed(WholeBatches):
+        def __getitems__(self, rows):
+            return {"x": torch.from_numpy(self.items[rows]).double()}
+
+    for X in (Keyed(table), SliceDataset(Keyed(table))):
+        assert batch(X)["x"].dtype == torch.float32
+        np.testing.assert_array_equal(batch(X)["x"], table[ROWS])
+
+
+@pytest.mark.parametrize("dataset", [Items, WholeBatches])
+def test_a_slice_data_set_transforms_item_by_item(table, dataset):
+    class Row(SliceDataset):
         def transform(self, data):
+            assert data.ndim == 1
             return 2 * data
 
-    np.testing.assert_array_equal(batch(Doubled(Items(table))), 2 * table[ROWS])
+    np.testing.assert_array_equal(batch(Row(dataset(table))), 2 * table[ROWS])
+
+
+@pytest.mark.parametrize("items", [list("abcdef"), [{"text": t} for t in "abcdef"]])
+def test_items_that_are_no_numbers_are_an_error_with_advice(items):
+    with pytest.raises(TypeError, match=r"holds a list: encode them"):
+        batch(Items(items))
+
+
+@pytest.mark.parametrize("dtype", [">i4", ">f4", "u2", "u4", "u8", "i2", "f2", "?"])
+def test_numbers_of_a_dict_come_in_types_that_torch_computes_with(dtype):
+    values = np.array([[0], [1], [0], [1]]).astype(dtype)
+    taken = take_batch(check({"a": values}), np.array([1, 0]))["a"]
+    np.testing.assert_array_equal(taken * torch.ones(1), [[1], [0]])
+
+
+def test_half_precision_that_numpy_lacks_is_widened(table):
+    half = torch.from_numpy(table).bfloat16()
+    for X in (half, {"a": half}):
+        taken = batch(X)
+        taken = taken if isinstance(taken, torch.Tensor) else taken["a"]
+        np.testing.assert_array_equal(taken, half[ROWS].float())
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(1e300, "infinity"), (np.uint64(2**63), "does not fit into int64")],
+)
+def test_numbers_too_large_for_torch_are_an_error(value, message):
+    with pytest.raises(ValueError, match=rf"X\['a'\].*{message}"):
+        check({"a": np.array([value])})
+
+
+@pytest.mark.parametrize("X", [{"a": np.empty((0, 2))}, Items([])])
+def test_no_items_are_an_error(X):
+    with pytest.raises(ValueError, match="of no items"):
+        check(X)
+
+
+def test_a_data_set_without_a_length_is_an_error():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            yield torch.zeros(3)
+
+    with pytest.raises(TypeError, match="without a length"):
+        check(Stream())
+
+
+@pytest.mark.parametrize("X", [{"a": np.ones(3)}, Items([1]), SliceDataset(Items([1]))])
+def test_what_the_perceptron_cannot_read_is_an_error_with_advice(X):
+    with pytest.raises(TypeError, match=r"perceptron cannot read.*module="):
+        check(X, any_shape=False)
+
+
+def test_columns_of_an_earlier_fit_are_forgotten(table):
+    estimator = BaseEstimator()
+    check(pd.DataFrame(table, columns=list("abc")), estimator=estimator)
+    check({"a": table}, estimator=estimator)
+    assert not hasattr(estimator, "n_features_in_")
+    assert not hasattr(estimator, "feature_names_in_")
 
 
 @pytest.mark.parametrize("dataset", [Items, Batches, lambda X: Subset(X, range(6))])
@@ -232,6 +308,13 @@ def test_one_axis_needs_a_module_of_the_users():
     assert batch(np.arange(6.0)).shape == (3,)
     with pytest.raises(ValueError, match="Expected 2D array"):
         check(np.arange(6.0), any_shape=False)
+
+
+def test_equal_lengths_are_accepted_and_others_are_an_error(table):
+    labels = CrowdLabels.from_matrix([[0, 1]] * 6)
+    assert check_lengths(table, labels) is None
+    with pytest.raises(ValueError, match=r"X has 3 items, but y has 6: inconsistent"):
+        check_lengths(SliceDict(a=table[:3]), labels)
 
 
 @pytest.mark.parametrize("any_shape", [False, True])

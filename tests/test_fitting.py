@@ -2,15 +2,13 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
-from skorch.helper import SliceDict
 from torch import nn
+from torch.utils.data import Dataset
 
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     accepted_dtypes,
-    check_lengths,
     check_net_params,
-    check_weight,
     choose_device,
     choose_strength,
     learned_parameters,
@@ -19,11 +17,10 @@ from skccem._fitting import (
     new_net,
     new_network,
     precision_of,
-    random_generator,
-    seeded,
     split_items,
     start_log_confusion,
 )
+from skccem._random_state import seeded
 from skccem._start import start_confusion
 
 N_ITEMS, N_FEATURES, N_CLASSES, N_ANNOTATORS = 24, 4, 3, 5
@@ -50,19 +47,6 @@ def seen(labels):
     return labels.select_annotators(labels.annotators[[0, 1, 3, 4]])
 
 
-@pytest.fixture
-def states():
-    """Asserts at the end that the global generators are as at the start."""
-
-    def get():
-        state = np.random.get_state()  # noqa: NPY002
-        return [*state[1], state[2], *torch.get_rng_state().tolist()]
-
-    before = get()
-    yield
-    assert get() == before
-
-
 def start(backbone, labels, init="identity", crowd=True):
     """The network before training."""
     estimator = CrowdClassifier(init=init)
@@ -83,41 +67,71 @@ def train(labels, X, **settings):
     return net, train_set
 
 
-def test_equal_lengths_are_accepted_and_others_are_an_error(X, labels):
-    assert check_lengths(X, labels) is None
-    with pytest.raises(ValueError, match=r"X has 3 items, but y has 24: inconsistent"):
-        check_lengths(SliceDict(a=X[:3]), labels)
-
-
-def test_weights_are_an_array_of_floats(labels):
-    assert check_weight(None, labels) is None
-    weight = check_weight([2] * N_ITEMS, labels)
-    assert weight.dtype == np.float64
-    np.testing.assert_array_equal(weight, np.full(N_ITEMS, 2))
+def test_net_params_must_not_set_what_the_estimator_sets():
+    assert check_net_params(None) == {}
+    free = {"optimizer__betas": 0, "iterator_train__num_workers": 2}
+    assert check_net_params(free) == free
+    with pytest.raises(ValueError, match=r"\['lr', 'seed'\].*estimator sets these"):
+        check_net_params({"seed": 0, "lr": 1, "optimizer__betas": 0})
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"),
+    "name",
     [
-        (-np.ones(N_ITEMS), "[Nn]egative"),
-        (np.zeros(N_ITEMS), "zero"),
-        (np.eye(N_ITEMS)[0], "zero for every item that has labels"),
-        (np.ones(N_ITEMS - 1), "shape"),
-        (np.full(N_ITEMS, np.nan), "NaN"),
-        (np.full(N_ITEMS, np.inf), "infinity"),
+        "criterion__reg_strength",
+        "module__backbone",
+        "optimizer__param_groups",
+        "optimizer__weight_decay",
+        "iterator_train__batch_size",
+        "iterator_valid__shuffle",
+        "train_split",
+        "dataset",
     ],
-    ids=["negative", "zero", "unlabelled only", "length", "nan", "inf"],
 )
-def test_weights_that_cannot_be_are_an_error(labels, weight, message):
-    with pytest.raises(ValueError, match=message):
-        check_weight(weight, labels)
+def test_net_params_must_not_undo_the_coupling(name):
+    with pytest.raises(ValueError, match=name):
+        check_net_params({name: None})
 
 
-def test_net_params_must_not_set_what_the_estimator_sets():
-    assert check_net_params(None) == {}
-    assert check_net_params({"optimizer__betas": 0}) == {"optimizer__betas": 0}
-    with pytest.raises(ValueError, match=r"\['lr', 'seed'\].*estimator's own"):
-        check_net_params({"seed": 0, "lr": 1, "optimizer__betas": 0})
+def test_an_optimizer_without_weight_decay_trains(X, seen):
+    net, _ = train(seen, X, optimizer=torch.optim.Rprop, batch_size=None)
+    assert isinstance(net.optimizer_, torch.optim.Rprop)
+    with pytest.raises(ValueError, match="Rprop has no weight_decay"):
+        train(seen, X, optimizer=torch.optim.Rprop, weight_decay=0.1)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("scale", [1e-300, 1, 1e300])
+def test_only_the_ratios_of_weights_reach_training(X, labels, dtype, scale):
+    X = X.astype(dtype)
+    weight = np.where(labels.labels_per_item > 0, 1.0 + np.arange(N_ITEMS), 1e-5)
+    rng = np.random.RandomState(0)
+    train, _ = new_datasets(CrowdClassifier(), X, labels, scale * weight, rng)
+    assert train.sample_weight.dtype == X.dtype
+    np.testing.assert_allclose(train.sample_weight[1:], weight[1:] / N_ITEMS, rtol=1e-6)
+
+
+def test_weights_that_are_zero_in_the_precision_of_training_are_left_out(X, labels):
+    weight = np.ones(N_ITEMS)
+    weight[3] = 1e-60
+    rng = np.random.RandomState(0)
+    train, _ = new_datasets(CrowdClassifier(), X, labels, weight, rng)
+    assert train.items.tolist() == [1, 2, *range(4, N_ITEMS)]
+    double, _ = new_datasets(CrowdClassifier(), X.astype("f8"), labels, weight, rng)
+    assert 3 in double.items
+
+
+def test_weights_are_floats_where_items_are_of_another_type(labels):
+    class Ids(Dataset):
+        dtype = np.dtype("i8")
+
+        def __len__(self):
+            return N_ITEMS
+
+    rng = np.random.RandomState(0)
+    weight = np.linspace(0.5, 1, N_ITEMS)
+    train, _ = new_datasets(CrowdClassifier(), Ids(), labels, weight, rng)
+    np.testing.assert_allclose(train.sample_weight[1:], weight[1:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
@@ -310,7 +324,8 @@ def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
 ):
     weight = np.linspace(0.5, 2, N_ITEMS) if weighted else None
     net, _ = train(seen, X)
-    log_confusion, prior = learned_parameters(net, X, labels, weight)
+    active = labels.labels_per_annotator > 0
+    log_confusion, prior = learned_parameters(net, X, labels, weight, active)
     B = np.exp(log_confusion)
     learned = net.module_.log_confusion().exp().detach().numpy()
     np.testing.assert_allclose(B[[0, 1, 3, 4]], learned, rtol=1e-5)
@@ -329,31 +344,6 @@ def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
     answers = np.einsum("i,ik,im->mk", item_weight, q, Y >= 0)
     pooled = np.einsum("mk,mkl->kl", answers, B) / answers.sum(axis=0)[:, None]
     np.testing.assert_allclose(B[2], pooled, rtol=1e-5)
-
-
-def test_a_seed_reproduces_and_the_global_state_stays(states):
-    draws = []
-    for seed in (3, 3, 4):
-        with seeded(seed, "cpu"):
-            draws.append(torch.rand(3))
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-
-
-def test_the_global_state_stays_also_after_an_error(states):
-    with pytest.raises(RuntimeError), seeded(0, "cpu"):
-        torch.rand(-1)
-
-
-def test_no_random_state_is_a_new_one_and_the_global_one_stays(states):
-    one, other = (random_generator(None).randint(2**31) for _ in range(2))
-    assert one != other
-
-
-def test_a_random_state_is_used_as_given(states):
-    given = np.random.RandomState(3)
-    assert random_generator(given) is given
-    assert random_generator(3).randint(2**31) == given.randint(2**31)
 
 
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cuda:1"])

@@ -113,11 +113,13 @@ def test_matrices_that_cannot_fit_are_an_error_before_allocating():
 
 
 def test_memory_is_enough_up_to_what_the_machine_has(monkeypatch):
-    needed = 10 * 4**2 * _start._BYTES_PER_ENTRY
-    monkeypatch.setattr(_start, "physical_memory", lambda: needed)
-    assert check_memory(10, 4) is None
-    with pytest.raises(MemoryError):
-        check_memory(11, 4)
+    # Six copies in training, in its precision, and the result in float64.
+    for itemsize, per_entry in [(4, 32), (8, 56)]:
+        needed = 10 * 4**2 * per_entry
+        monkeypatch.setattr(_start, "physical_memory", lambda needed=needed: needed)
+        assert check_memory(10, 4, itemsize) is None
+        with pytest.raises(MemoryError):
+            check_memory(11, 4, itemsize)
 
 
 def test_a_system_that_does_not_tell_its_memory_is_trusted(monkeypatch):

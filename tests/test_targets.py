@@ -10,11 +10,13 @@ from sklearn.exceptions import DataConversionWarning
 
 from skccem import CrowdLabels
 from skccem._targets import (
+    active_annotators,
     check_known_crowd,
     check_same_task,
     check_targets,
     check_trainable,
     check_truth,
+    check_weight,
     is_crowd,
     warn_unused,
 )
@@ -117,8 +119,20 @@ def test_all_classes_can_be_named_beforehand():
         ([0.5, 1.7, 2.2], "Unknown label type"),
         (pd.Series([1, None], dtype="Int64"), "NaN|missing"),
         (np.zeros((2, 2, 2)), "shape"),
+        (np.ma.masked_less([0, 1, -1], 0), r"1 of 3 are missing.*from_matrix"),
+        (np.array(["a", pd.NA, "b"], dtype=object), r"1 of 3 are missing"),
+        (["a", None, "b", None], r"2 of 4 are missing"),
     ],
-    ids=["None", "NaN", "regression", "NA", "three axes"],
+    ids=[
+        "None",
+        "NaN",
+        "regression",
+        "NA",
+        "three axes",
+        "masked",
+        "NA objects",
+        "None objects",
+    ],
 )
 def test_targets_that_are_not_classes_are_an_error(y, message):
     with pytest.raises(ValueError, match=message):
@@ -139,6 +153,27 @@ def test_labels_of_known_annotators_get_the_classes_of_the_fit(form):
     labels = check_known_crowd(Y_new, np.arange(4), check_targets(Y_new)[0].annotators)
     assert labels.classes.tolist() == [0, 1, 2, 3]
     np.testing.assert_array_equal(np.asarray(labels), Y)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_a_frame_are_known_by_name(frame):
+    table = frame({"a": [0, 1], "b": [1, 0]})
+    known = np.array(["a", "b"])
+    assert check_known_crowd(table, np.arange(2), known).n_labels == 4
+    with pytest.raises(ValueError, match=r"\['b', 'a'\].*by position, pass an array"):
+        check_known_crowd(table[["b", "a"]], np.arange(2), known)
+    swapped = check_known_crowd(
+        CrowdLabels.from_matrix(table[["b", "a"]]).align(annotators=known),
+        np.arange(2),
+        known,
+    )
+    np.testing.assert_array_equal(np.asarray(swapped), [[0, 1], [1, 0]])
+
+
+def test_columns_without_names_are_taken_by_position():
+    known = np.array(["a", "b", "c"])
+    for Y_new in (Y, pd.DataFrame(Y), stored(sparse.csr_array)):
+        np.testing.assert_array_equal(check_known_crowd(Y_new, np.arange(3), known), Y)
 
 
 def test_no_labels_at_all_are_known_labels():
@@ -208,6 +243,34 @@ def test_another_task_is_rejected_by_a_warm_start(other, name):
         check_same_task(other, labels.classes, labels.annotators)
 
 
+# The last item has no labels.
+LABELS = CrowdLabels.from_matrix(np.pad(Y, [(0, 1), (0, 0)], constant_values=-1))
+
+
+def test_weights_are_an_array_of_floats():
+    assert check_weight(None, LABELS) is None
+    weight = check_weight([2] * 5, LABELS)
+    assert weight.dtype == np.float64
+    np.testing.assert_array_equal(weight, np.full(5, 2))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(5), "[Nn]egative"),
+        (np.zeros(5), "zero"),
+        (np.eye(5)[4], "zero for every item that has labels"),
+        (np.ones(4), "shape"),
+        (np.full(5, np.nan), "NaN"),
+        (np.full(5, np.inf), "infinity"),
+    ],
+    ids=["negative", "zero", "unlabelled only", "length", "nan", "inf"],
+)
+def test_weights_that_cannot_be_are_an_error(weight, message):
+    with pytest.raises(ValueError, match=message):
+        check_weight(weight, LABELS)
+
+
 def test_labels_of_two_classes_can_be_learned_from():
     assert check_trainable(CrowdLabels.from_matrix(Y)) is None
 
@@ -240,7 +303,7 @@ def test_unused_data_are_counted_in_one_warning(items, annotators, expected):
         np.pad(Y, [(0, items), (0, annotators)], constant_values=-1)
     )
     with pytest.warns(UnusedDataWarning) as caught:
-        warn_unused(labels)
+        warn_unused(labels, active_annotators(labels))
     (warning,) = caught
     assert all(part in str(warning.message) for part in expected)
     assert str(warning.message).count(";") == len(expected) - 1
@@ -249,4 +312,13 @@ def test_unused_data_are_counted_in_one_warning(items, annotators, expected):
 def test_nothing_is_said_where_everything_is_used():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_unused(CrowdLabels.from_matrix(Y))
+        warn_unused(CrowdLabels.from_matrix(Y), np.ones(3, dtype=bool))
+
+
+def test_annotators_are_active_if_a_label_of_theirs_counts():
+    labels = CrowdLabels.from_matrix(Y)
+    assert active_annotators(labels).all()
+    # Items 1 and 2 were not labelled by annotators 1 and 0.
+    for item, idle in [(1, 1), (2, 0), (3, 2)]:
+        active = active_annotators(labels, np.eye(4)[item])
+        assert np.flatnonzero(~active).tolist() == [idle]

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from skccem._random_state import random_generator, seeded
+
+
+@pytest.fixture
+def states():
+    """Asserts at the end that the global generators are as at the start."""
+
+    def get():
+        state = np.random.get_state()  # noqa: NPY002
+        return [*state[1], state[2], *torch.get_rng_state().tolist()]
+
+    before = get()
+    yield
+    assert get() == before
+
+
+def test_a_seed_reproduces_and_the_global_state_stays(states):
+    draws = []
+    for seed in (3, 3, 4):
+        with seeded(seed, "cpu"):
+            draws.append(torch.rand(3))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_the_global_state_stays_also_after_an_error(states):
+    with pytest.raises(RuntimeError), seeded(0, "cpu"):
+        torch.rand(-1)
+
+
+def test_no_random_state_is_a_new_one_and_the_global_one_stays(states):
+    one, other = (random_generator(None).randint(2**31) for _ in range(2))
+    assert one != other
+
+
+def test_a_random_state_is_used_as_given(states):
+    given = np.random.RandomState(3)
+    assert random_generator(given) is given
+    assert random_generator(3).randint(2**31) == given.randint(2**31)
+
+
+def test_seeding_the_cpu_leaves_accelerators_alone(monkeypatch):
+    def never(seed):
+        raise AssertionError("would seed every device")
+
+    monkeypatch.setattr(torch, "manual_seed", never)
+    with seeded(0, "cpu"):
+        torch.rand(1)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_generators_of_an_accelerator_are_restored_as_well(monkeypatch, device):
+    drawn = [torch.tensor([n], dtype=torch.uint8) for n in range(2)]
+    restored = {}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda index: drawn[index])
+    monkeypatch.setattr(
+        torch.cuda,
+        "set_rng_state",
+        lambda state, index: restored.update({index: state}),
+    )
+    with seeded(0, device):
+        assert not restored
+    assert restored == {0: drawn[0], 1: drawn[1]}
