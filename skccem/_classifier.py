@@ -12,19 +12,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._features import check_features, check_lengths
 from ._fitting import (
-    OPTIMIZERS,
     accepted_dtypes,
-    check_net_params,
-    choose_device,
     choose_strength,
     learned_parameters,
     new_backbone,
     new_datasets,
-    new_net,
     new_network,
     precision_of,
     start_log_confusion,
 )
+from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
 from ._probability import marginal_log_likelihood, posterior_log_proba
 from ._random_state import random_generator, seeded
 from ._start import check_memory

@@ -1,13 +1,14 @@
-"""The steps of ``CrowdClassifier.fit``, each a function of what it needs."""
+"""The steps of ``CrowdClassifier.fit``, each a function of what it needs.
 
-import inspect
+The skorch net that they train comes from ``_net_settings``.
+"""
+
 from numbers import Integral
 
 import numpy as np
 import torch
 from scipy import sparse
 
-from ._callbacks import make_callbacks
 from ._features import n_items, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
 from ._probability import (
@@ -18,85 +19,13 @@ from ._probability import (
     safe_log,
 )
 from ._start import start_confusion
-from ._training import CrowdDataset, CrowdNet, prediction_batch_size
-
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
+from ._training import CrowdDataset
 
 # What "auto" means as the strength of a regulariser. F does more good where items have
 # several labels; with one, its push towards confident posteriors can come before the
 # classifier knows whom to trust.
 _STRENGTH = 0.01
 _STRENGTH_F_SEVERAL_LABELS = 0.02
-
-# Arguments of the skorch net that the estimator sets, by arguments of its own or
-# because the coupled loss and whole batches of labels leave no choice.
-_OWN_ARGUMENTS = {
-    "batch_size",
-    "callbacks",
-    "classes",
-    "criterion",
-    "dataset",
-    "device",
-    "iterator_train",
-    "iterator_train__batch_size",
-    "iterator_valid",
-    "lr",
-    "max_epochs",
-    "module",
-    "optimizer",
-    "optimizer__lr",
-    "optimizer__param_groups",
-    "optimizer__weight_decay",
-    "predict_nonlinearity",
-    "seed",
-    "train_split",
-    "verbose",
-    "warm_start",
-}
-_OWN_PREFIXES = ("criterion__", "dataset__", "module__")
-_LOADER_ARGUMENTS = (
-    "batch_sampler",
-    "collate_fn",
-    "drop_last",
-    "generator",
-    "sampler",
-    "shuffle",
-)
-
-
-def check_net_params(net_params):
-    """The extra arguments of the skorch net.
-
-    Parameters
-    ----------
-    net_params : dict or None
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ValueError
-        If one of them has an argument of the estimator of its own.
-    """
-    clash = sorted(
-        name
-        for name in net_params or {}
-        if name in _OWN_ARGUMENTS
-        or name.startswith(_OWN_PREFIXES)
-        or (name.startswith("iterator_") and name.endswith(_LOADER_ARGUMENTS))
-    )
-    if clash:
-        raise ValueError(
-            f"net_params must not hold {clash}: the estimator sets these itself, as "
-            "its own arguments and the labels ask for."
-        )
-    return net_params or {}
 
 
 def choose_strength(reg_strength, regularizer, labels):
@@ -260,77 +189,6 @@ def accepted_dtypes(module, device):
     return [np.float32]
 
 
-def new_net(estimator, network, X, seed, device):
-    """The skorch net with the estimator's settings.
-
-    Parameters
-    ----------
-    estimator : CrowdClassifier
-    network : CrowdNetwork
-    X : ndarray, CSR, dict of arrays, or torch Dataset
-    seed : int
-    device : str
-
-    Returns
-    -------
-    CrowdNet
-    """
-    patience = estimator.n_iter_no_change if estimator.early_stopping else None
-    full_batch = estimator.batch_size is None
-    optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
-    # Not every optimiser has a weight decay to be told of.
-    decays = takes_weight_decay(optimizer)
-    if estimator.weight_decay and not decays:
-        raise ValueError(
-            f"{optimizer.__name__} has no weight_decay, but weight_decay="
-            f"{estimator.weight_decay}: set it to 0 or choose another optimizer."
-        )
-    no_decay = {"weight_decay": 0.0} if decays else {}
-    settings = {
-        "criterion__likelihood": estimator.likelihood,
-        "criterion__regularizer": estimator.regularizer,
-        "criterion__reg_strength": estimator.reg_strength_,
-        "optimizer": optimizer,
-        "optimizer__param_groups": [
-            ("confusion_logits", {"lr": estimator.confusion_lr} | no_decay)
-        ],
-        "lr": estimator.lr,
-        "batch_size": -1 if full_batch else estimator.batch_size,
-        "max_epochs": estimator.max_epochs,
-        "device": device,
-        "callbacks": [
-            *make_callbacks(estimator.verbose, patience),
-            *(estimator.callbacks or []),
-        ],
-        "verbose": max(int(estimator.verbose) - 1, 0),
-    }
-    if estimator.module is None and not full_batch:
-        settings["iterator_valid__batch_size"] = prediction_batch_size(
-            estimator.batch_size, X.shape[1]
-        )
-    if decays:
-        settings["optimizer__weight_decay"] = estimator.weight_decay
-    settings.update(check_net_params(estimator.net_params))
-    return CrowdNet(network, seed=seed, **settings)
-
-
-def takes_weight_decay(optimizer):
-    """Whether an optimiser has an argument `weight_decay`.
-
-    Parameters
-    ----------
-    optimizer : callable
-
-    Returns
-    -------
-    bool
-    """
-    parameters = inspect.signature(optimizer).parameters
-    return "weight_decay" in parameters or any(
-        parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()
-    )
-
-
 def new_datasets(estimator, X, labels, weight, rng):
     """Training and held-out data; None for the latter without early stopping.
 
@@ -398,19 +256,3 @@ def learned_parameters(net, X, labels, weight, active):
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
     return log_confusion, class_prior
-
-
-def choose_device(device):
-    """The torch device that ``device`` means on this machine.
-
-    Parameters
-    ----------
-    device : str or torch.device
-
-    Returns
-    -------
-    str
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return str(device)

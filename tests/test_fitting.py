@@ -8,18 +8,16 @@ from torch.utils.data import Dataset
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     accepted_dtypes,
-    check_net_params,
-    choose_device,
     choose_strength,
     learned_parameters,
     new_backbone,
     new_datasets,
-    new_net,
     new_network,
     precision_of,
     split_items,
     start_log_confusion,
 )
+from skccem._net_settings import new_net
 from skccem._random_state import seeded
 from skccem._start import start_confusion
 
@@ -65,39 +63,6 @@ def train(labels, X, **settings):
     train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
     net.train(train_set)
     return net, train_set
-
-
-def test_net_params_must_not_set_what_the_estimator_sets():
-    assert check_net_params(None) == {}
-    free = {"optimizer__betas": 0, "iterator_train__num_workers": 2}
-    assert check_net_params(free) == free
-    with pytest.raises(ValueError, match=r"\['lr', 'seed'\].*estimator sets these"):
-        check_net_params({"seed": 0, "lr": 1, "optimizer__betas": 0})
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "criterion__reg_strength",
-        "module__backbone",
-        "optimizer__param_groups",
-        "optimizer__weight_decay",
-        "iterator_train__batch_size",
-        "iterator_valid__shuffle",
-        "train_split",
-        "dataset",
-    ],
-)
-def test_net_params_must_not_undo_the_coupling(name):
-    with pytest.raises(ValueError, match=name):
-        check_net_params({name: None})
-
-
-def test_an_optimizer_without_weight_decay_trains(X, seen):
-    net, _ = train(seen, X, optimizer=torch.optim.Rprop, batch_size=None)
-    assert isinstance(net.optimizer_, torch.optim.Rprop)
-    with pytest.raises(ValueError, match="Rprop has no weight_decay"):
-        train(seen, X, optimizer=torch.optim.Rprop, weight_decay=0.1)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -259,65 +224,6 @@ def test_only_the_perceptron_on_a_cpu_takes_double_precision(
     assert np.float32 in dtypes
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
-def test_confusion_logits_have_their_own_rate_and_no_weight_decay(X, seen, optimizer):
-    net, _ = train(
-        seen, X, optimizer=optimizer, lr=0.01, confusion_lr=0.2, weight_decay=0.3
-    )
-    groups = {
-        group["lr"]: (group["weight_decay"], [id(p) for p in group["params"]])
-        for group in net.optimizer_.param_groups
-    }
-    assert groups == {
-        0.01: (0.3, [id(p) for p in net.module_.backbone.parameters()]),
-        0.2: (0.0, [id(net.module_.confusion_logits)]),
-    }
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_weight_decay_leaves_the_logits_of_an_untouched_annotator(X, labels, optimizer):
-    # Annotator 2 gave no labels, and the first feature says nothing.
-    X[:, 0] = 0
-    settings = {"optimizer": optimizer, "lr": 0.1, "hidden_layer_sizes": ()}
-    plain, decayed = (
-        train(labels, X, weight_decay=decay, **settings)[0].module_
-        for decay in (0.0, 0.5)
-    )
-    before = start(plain.backbone, labels)
-    for module in (plain, decayed):
-        logits = module.confusion_logits
-        assert torch.equal(logits[2], before.confusion_logits[2])
-        assert not torch.equal(logits[0], before.confusion_logits[0])
-    unused = [abs(module.backbone[0].weight[:, 0]).sum() for module in (plain, decayed)]
-    assert unused[1] < unused[0]
-
-
-def test_a_confusion_rate_of_zero_keeps_the_start(X, seen):
-    net, _ = train(seen, X, confusion_lr=0.0)
-    np.testing.assert_allclose(
-        net.module_.log_confusion().exp().detach().numpy(),
-        start_confusion(seen, "identity"),
-        rtol=1e-5,
-    )
-
-
-def test_no_batch_size_is_one_batch(X, seen):
-    net, train_set = train(seen, X, batch_size=None)
-    assert len(net.get_iterator(train_set, training=True)) == 1
-    assert len(net.get_iterator(train_set)) == 1
-
-
-def test_batches_are_larger_at_prediction_of_the_perceptron(X, seen):
-    net, train_set = train(seen, X, batch_size=5)
-    assert len(net.get_iterator(train_set, training=True)) == 5
-    assert len(net.get_iterator(train_set)) == 1
-
-
-def test_net_params_reach_the_net(X, seen):
-    net, _ = train(seen, X, net_params={"optimizer__betas": (0.5, 0.6)})
-    assert {group["betas"] for group in net.optimizer_.param_groups} == {(0.5, 0.6)}
-
-
 @pytest.mark.parametrize("weighted", [False, True])
 def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
     X, labels, seen, weighted
@@ -344,14 +250,3 @@ def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
     answers = np.einsum("i,ik,im->mk", item_weight, q, Y >= 0)
     pooled = np.einsum("mk,mkl->kl", answers, B) / answers.sum(axis=0)[:, None]
     np.testing.assert_allclose(B[2], pooled, rtol=1e-5)
-
-
-@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cuda:1"])
-def test_a_device_is_named_as_given(device):
-    assert choose_device(device) == str(device)
-
-
-@pytest.mark.parametrize(("available", "expected"), [(True, "cuda"), (False, "cpu")])
-def test_auto_is_cuda_where_there_is_one(monkeypatch, available, expected):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert choose_device("auto") == expected

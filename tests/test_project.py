@@ -1,0 +1,50 @@
+"""What files outside the package say about it is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_readme_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
+    names = {}
+    exec(example, names)
+    clf, X, Y = names["clf"], names["X"], names["Y"]
+    assert clf.score(X, names["truth"]) > 0.9
+    assert clf.score(X, Y) < 0
+    assert clf.confusion_matrices_.shape == (5, 3, 3)
+
+
+def test_the_commit_hook_has_the_version_of_ruff_in_the_lock():
+    (hook,) = re.findall(r"rev: v([\d.]+)", read(".pre-commit-config.yaml"))
+    assert f"\nruff=={hook}\n" in read("requirements-dev.txt")
+
+
+def test_the_lock_pins_every_package_that_is_used():
+    lock = read("requirements-dev.txt").lower().replace("_", "-")
+    requirements = re.findall(
+        r"^    ([a-z][\w-]*)(?:>=[\d.]+)?$", read("setup.cfg"), re.M
+    )
+    assert {"numpy", "torch", "pytest"} < set(requirements)
+    for name in {*requirements} - {"sphinx", "numpydoc"}:
+        assert re.search(rf"^{name}==[\d.]+$", lock, re.M), name
+    assert not re.search(r"^[^#\n]*[^=]=[^=]|[<>~]", lock)
+
+
+def test_the_layout_names_every_file_and_no_other():
+    named = set(re.findall(r"`(\w+\.py)`", read("CONTRIBUTING.md")))
+    files = {path.name for path in (ROOT / "skccem").glob("*.py")}
+    assert named == files - {"__init__.py"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_pictures_and_files_that_are_named_exist(name):
+    for target in re.findall(r"\]\(([^)#]+)\)", read(name)):
+        assert "://" in target or (ROOT / target).exists(), target
