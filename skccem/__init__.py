@@ -3,7 +3,18 @@
 from ._aggregation import DawidSkene, MajorityVote
 from ._annotations import CrowdLabels
 from ._classifier import CrowdClassifier
+from ._glad import GLAD
+from ._mace import MACE
+from ._one_coin import OneCoinDawidSkene
 
-__all__ = ["CrowdClassifier", "CrowdLabels", "DawidSkene", "MajorityVote"]
+__all__ = [
+    "GLAD",
+    "MACE",
+    "CrowdClassifier",
+    "CrowdLabels",
+    "DawidSkene",
+    "MajorityVote",
+    "OneCoinDawidSkene",
+]
 
 __version__ = "0.1.0.dev0"

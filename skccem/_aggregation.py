@@ -1,109 +1,26 @@
-"""Label-only aggregation: majority vote and the model of Dawid and Skene.
+"""Label-only aggregation: majority vote and the model of Dawid and Skene."""
 
-The estimators check and keep; what they compute is in `_em` and `_probability`.
-"""
-
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._annotations import check_crowd_labels
-from ._em import run_em
+from ._em import ConfusionModel
+from ._label_aggregator import EMAggregator, LabelAggregator
 from ._probability import (
     confusion_from_counts,
     expected_counts,
     majority_vote_proba,
     mean_over_labelled,
-    posterior_log_proba,
-    safe_log,
 )
-from ._targets import check_known_crowd, check_trainable, check_weight
+from ._random_state import random_generator
+from ._targets import check_known_crowd
 
 
-def argmax_with_random_ties(proba, random_state):
-    """Index of the largest entry of each row, ties broken at random.
-
-    Parameters
-    ----------
-    proba : ndarray of shape (n_samples, n_classes)
-        Non-negative numbers. Entries within a relative 1e-9 of the largest are tied:
-        rounding depends on the order of the labels and must not decide.
-    random_state : int, RandomState instance or None
-        Source of the choice.
-
-    Returns
-    -------
-    index : ndarray of shape (n_samples,)
-    """
-    index = proba.argmax(axis=1)
-    candidates = proba >= proba.max(axis=1, keepdims=True) * (1 - 1e-9)
-    tied = np.flatnonzero(candidates.sum(axis=1) > 1)
-    draws = check_random_state(random_state).uniform(size=(len(tied), proba.shape[1]))
-    index[tied] = np.where(candidates[tied], draws, -1.0).argmax(axis=1)
-    return index
-
-
-class _LabelAggregator(BaseEstimator):
-    """What the label-only estimators share: input checks and predictions."""
-
-    def fit_predict(self, Y, y=None, sample_weight=None):
-        """Fit and return the class of each item.
-
-        Parameters
-        ----------
-        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
-            Labels, most of them missing.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each item.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Classes from `classes_`.
-        """
-        return self.fit(Y, sample_weight=sample_weight).predict(Y)
-
-    def predict(self, Y):
-        """Most probable class of items with labels of the same annotators.
-
-        Parameters
-        ----------
-        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
-            Labels, most of them missing.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Classes from `classes_`. Ties are broken at random, each time in the same
-            way for the same `Y`.
-        """
-        proba = self.predict_proba(Y)
-        return self.classes_[argmax_with_random_ties(proba, self._tie_seed)]
-
-    def _check_fit_input(self, Y, sample_weight):
-        """Labels and weights, checked; everything that `fit` can refuse it refuses."""
-        labels = check_crowd_labels(Y, classes=self.classes)
-        check_trainable(labels)
-        return labels, check_weight(sample_weight, labels)
-
-    def _store_labels_seen(self, labels):
-        self.classes_ = labels.classes
-        self.annotators_ = labels.annotators
-        self.n_annotators_ = labels.n_annotators
-        # Drawn once, so that predictions can be repeated whatever random_state is.
-        self._tie_seed = check_random_state(self.random_state).randint(2**31 - 1)
-
-
-class MajorityVote(_LabelAggregator):
+class MajorityVote(LabelAggregator):
     """Class with the most votes, and confusion matrices from the shares of the votes.
 
     Parameters
@@ -185,7 +102,7 @@ class MajorityVote(_LabelAggregator):
             If there are no labels, only one class, or weights that do not fit.
         """
         labels, weights = self._check_fit_input(Y, sample_weight)
-        self._store_labels_seen(labels)
+        self._store_labels_seen(labels, random_generator(self.random_state))
         shares = majority_vote_proba(labels, sample_weight=weights)
         self.class_prior_ = mean_over_labelled(labels, shares, weights)
         counts = expected_counts(labels, shares, weights)
@@ -212,7 +129,7 @@ class MajorityVote(_LabelAggregator):
         return majority_vote_proba(labels, default=self.class_prior_)
 
 
-class DawidSkene(_LabelAggregator):
+class DawidSkene(EMAggregator):
     """Classes and confusion matrices by expectation maximisation [1]_.
 
     Each item has one true class, each annotator answers by a confusion matrix, and the
@@ -228,12 +145,19 @@ class DawidSkene(_LabelAggregator):
     smoothing : float, default=0.1
         Pseudo-labels in each row of each confusion matrix, which steady annotators
         with few labels: the matrices are the mode under Dirichlet priors worth this
-        many labels. The pseudo-labels follow the pooled matrix of all annotators at
-        the start, counted by vote shares. 0 is plain maximum likelihood.
+        many labels. 0 is plain maximum likelihood.
+    smoothing_target : {"pooled", "diagonal"} or array-like of shape \
+            (n_classes, n_classes), default="pooled"
+        Matrix that the pseudo-labels follow: the pooled matrix of all annotators,
+        counted by vote shares; the identity, who is always right; or one of yours,
+        whose rows sum to one.
+    n_init : int, default=1
+        Number of climbs: the first starts from the vote shares, each further one from
+        a random vote for each item. The one with the highest objective is kept.
     classes : array-like of shape (n_classes,), default=None
         All classes, where `Y` may lack some. None takes those of `Y`.
     random_state : int, RandomState instance or None, default=None
-        Breaks ties between classes in `predict`. The fit itself is deterministic.
+        Breaks ties between classes in `predict`, and draws the starts beyond the first.
     verbose : int, default=0
         1 prints the log-likelihood of each iteration.
 
@@ -300,6 +224,8 @@ class DawidSkene(_LabelAggregator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "smoothing": [Interval(Real, 0, None, closed="left")],
+        "smoothing_target": [StrOptions({"pooled", "diagonal"}), "array-like"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "classes": ["array-like", None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -311,6 +237,8 @@ class DawidSkene(_LabelAggregator):
         max_iter=100,
         tol=1e-6,
         smoothing=0.1,
+        smoothing_target="pooled",
+        n_init=1,
         classes=None,
         random_state=None,
         verbose=0,
@@ -318,76 +246,32 @@ class DawidSkene(_LabelAggregator):
         self.max_iter = max_iter
         self.tol = tol
         self.smoothing = smoothing
+        self.smoothing_target = smoothing_target
+        self.n_init = n_init
         self.classes = classes
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Y, y=None, sample_weight=None):
-        """Estimate the confusion matrices and the class prior.
+    def _make_model(self, data):
+        return ConfusionModel(data, self.smoothing, self._checked_target(data.labels))
 
-        Parameters
-        ----------
-        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
-            Labels, most of them missing.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each item.
+    def _store_parameters(self, parameters, model):
+        self.confusion_matrices_, self.class_prior_ = map(np.exp, parameters)
 
-        Returns
-        -------
-        self : DawidSkene
-            Fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If there are no labels, only one class, or weights that do not fit.
-        """
-        labels, weights = self._check_fit_input(Y, sample_weight)
-        self._store_labels_seen(labels)
-        result = run_em(
-            labels,
-            sample_weight=weights,
-            smoothing=self.smoothing,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            verbose=self.verbose,
+    def _checked_target(self, labels):
+        if isinstance(self.smoothing_target, str):
+            return self.smoothing_target
+        target = np.asarray(self.smoothing_target, dtype=np.float64)
+        shape = (labels.n_classes, labels.n_classes)
+        rows_are_distributions = (
+            target.shape == shape
+            and np.all(target >= 0)
+            and np.allclose(target.sum(axis=1), 1)
         )
-        self.confusion_matrices_ = result.confusion
-        self.class_prior_ = result.prior
-        self.log_likelihood_ = result.log_likelihood
-        self.history_ = result.history
-        self.n_iter_ = len(result.history)
-        self.converged_ = result.converged
-        if not self.converged_:
-            warnings.warn(
-                f"Expected EM to gain less than tol={self.tol} per label within "
-                f"max_iter={self.max_iter} iterations, but it still gained more. "
-                "Raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=2,
+        if not rows_are_distributions:
+            raise ValueError(
+                f"Expected smoothing_target to be a matrix of shape {shape} whose rows "
+                f"are probabilities, got shape {target.shape} and {target.tolist()}. "
+                "Row k says how an annotator answers when the true class is k."
             )
-        return self
-
-    def predict_proba(self, Y):
-        """Probability of each class of items with labels of the same annotators.
-
-        Parameters
-        ----------
-        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
-            Labels, most of them missing.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Rows sum to one. An item without labels gets `class_prior_`.
-        """
-        check_is_fitted(self)
-        labels = check_known_crowd(Y, self.classes_, self.annotators_)
-        return np.exp(
-            posterior_log_proba(
-                labels, safe_log(self.confusion_matrices_), safe_log(self.class_prior_)
-            )
-        )
+        return target

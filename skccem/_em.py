@@ -1,14 +1,16 @@
-"""Expectation maximisation for the model of Dawid and Skene, as functions of arrays.
+"""Expectation maximisation (EM), and the model of Dawid and Skene, in NumPy.
 
-`e_step` and `m_step` take the sparse label indicator matrix, so that one iteration is
-two sparse products, and the sums in `m_step` may be gathered from parts of the data.
+`run_em` climbs from several starts for any model with `m_step`, `e_step` and
+`log_prior`. The steps of Dawid and Skene's model take the sparse label indicator
+matrix, so that one iteration is two sparse products, and the sums in `m_step` may be
+gathered from parts of the data.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import xlogy
 
+from ._annotations import CrowdLabels
 from ._probability import (
     confusion_from_counts,
     counts_from_indicator,
@@ -21,27 +23,142 @@ from ._probability import (
 )
 
 
+class UsedLabels(NamedTuple):
+    """The labels that say something: of items with labels and a positive weight."""
+
+    labels: CrowdLabels
+    # None where all weights are one.
+    weights: np.ndarray | None
+    # Sum of the weights of the labels.
+    n_labels: float
+    # Which of all items these are.
+    used: np.ndarray
+
+    def weigh(self, posterior):
+        """Class probabilities of the items, each row times the item's weight."""
+        if self.weights is None:
+            return posterior
+        return posterior * self.weights[:, np.newaxis]
+
+    def total(self, per_item):
+        """Weighted sum over the items."""
+        return float(
+            per_item.sum() if self.weights is None else self.weights @ per_item
+        )
+
+
 class EMResult(NamedTuple):
     """Parameters, log-likelihood, objective after each iteration, and success."""
 
-    confusion: np.ndarray
-    prior: np.ndarray
+    parameters: object
     log_likelihood: float
     history: list
     converged: bool
 
 
-def e_step(indicator, confusion, prior):
+def used_labels(labels, sample_weight=None):
+    """Leave out the items that say nothing about any parameter.
+
+    Kept, they would only slow the convergence of the class prior.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    UsedLabels
+    """
+    used = labels.labels_per_item > 0
+    if sample_weight is not None:
+        used = used & (sample_weight > 0)
+        sample_weight = sample_weight[used]
+    if not used.all():
+        labels = labels[used]
+    if sample_weight is None:
+        return UsedLabels(labels, None, float(labels.n_labels), used)
+    n_labels = float(sample_weight @ labels.labels_per_item)
+    return UsedLabels(labels, sample_weight, n_labels, used)
+
+
+def run_em(model, data, *, n_init=1, max_iter, tol, random_state=None, verbose=0):
+    """The best of several climbs by expectation maximisation.
+
+    Parameters
+    ----------
+    model : object
+        With ``m_step(expected, previous)``, from the class probabilities of the items
+        and the previous parameters or None to new parameters; ``e_step(parameters)``,
+        back to class probabilities (or what else the model expects), with the
+        log-likelihood of each item; and ``log_prior(parameters)``.
+    data : UsedLabels
+        What the model was made of.
+    n_init : int
+        Number of starts: the first from the shares of the votes, each further one
+        from a random vote for each item.
+    max_iter : int
+        Most iterations of a climb.
+    tol : float
+        A climb ends when an iteration gains less than this per label.
+    random_state : RandomState, optional
+        Draws the votes of the further starts.
+    verbose : int
+        1 prints a line an iteration.
+
+    Returns
+    -------
+    EMResult
+        Of the start whose objective, log-likelihood plus log prior, ends highest.
+    """
+    shares = majority_vote_proba(data.labels)
+    best = None
+    for start in range(n_init):
+        posterior = shares if start == 0 else _random_votes(shares, random_state)
+        result = _climb(model, posterior, data, max_iter, tol, verbose)
+        if best is None or result.history[-1] > best.history[-1]:
+            best = result
+    return best
+
+
+def _climb(model, expected, data, max_iter, tol, verbose):
+    parameters, history, gain = None, [], np.inf
+    while gain >= tol and len(history) < max_iter:
+        parameters = model.m_step(expected, parameters)
+        expected, per_item = model.e_step(parameters)
+        log_likelihood = data.total(per_item)
+        objective = log_likelihood + model.log_prior(parameters)
+        if history:
+            gain = (objective - history[-1]) / data.n_labels
+        history.append(objective)
+        if verbose:
+            print(
+                f"[{type(model).__name__}] iteration {len(history)}: log-likelihood "
+                f"per label {log_likelihood / data.n_labels:.6f}"
+            )
+    return EMResult(parameters, log_likelihood, history, bool(gain < tol))
+
+
+def _random_votes(shares, rng):
+    """One vote of each item, drawn at random, as class probabilities."""
+    draws = rng.uniform(size=(len(shares), 1))
+    chosen = (shares.cumsum(axis=1) <= draws).sum(axis=1)
+    n_classes = shares.shape[1]
+    # The last class also takes a sum that rounding left short of one.
+    return np.eye(n_classes)[np.minimum(chosen, n_classes - 1)]
+
+
+def e_step(indicator, log_confusion, log_prior):
     """Class probabilities of the items for given parameters.
 
     Parameters
     ----------
     indicator : sparse array of shape (n_samples, n_annotators * n_classes)
         `CrowdLabels.label_indicator`, or some of its rows.
-    confusion : ndarray of shape (n_annotators, n_classes, n_classes)
-        Confusion matrices.
-    prior : ndarray of shape (n_classes,)
-        Class probabilities.
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        Logarithms of the confusion matrices.
+    log_prior : ndarray of shape (n_classes,)
+        Logarithms of the class probabilities.
 
     Returns
     -------
@@ -51,9 +168,7 @@ def e_step(indicator, confusion, prior):
         Log probability of the labels of each item; ``-inf`` where the parameters
         exclude them.
     """
-    posterior, top, impossible = score_classes(
-        indicator, safe_log(confusion), safe_log(prior)
-    )
+    posterior, top, impossible = score_classes(indicator, log_confusion, log_prior)
     # In place: this is the largest array of an iteration.
     posterior -= top[:, np.newaxis]
     np.exp(posterior, out=posterior)
@@ -85,62 +200,77 @@ def m_step(indicator, weighted_posterior, *, smoothing=0.0, target=None):
     """
     counts = counts_from_indicator(indicator, weighted_posterior)
     confusion = confusion_from_counts(counts, smoothing=smoothing, target=target)
-    totals = weighted_posterior.sum(axis=0)
-    return confusion, totals / totals.sum()
+    return confusion, class_shares(weighted_posterior)
 
 
-def run_em(labels, *, sample_weight=None, smoothing, max_iter, tol, verbose=0):
-    """Expectation maximisation from the vote shares.
+def class_shares(weighted_posterior):
+    """Frequencies of the classes: the M-step of the class prior.
 
     Parameters
     ----------
-    labels : CrowdLabels of shape (n_samples, n_annotators)
-        The answers, at least one of them on an item of positive weight.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weight of each item.
-    smoothing, max_iter, tol, verbose
-        As for `DawidSkene`.
+    weighted_posterior : ndarray of shape (n_samples, n_classes)
+        Class probabilities, each row times the item's weight.
 
     Returns
     -------
-    result : EMResult
+    ndarray of shape (n_classes,)
     """
-    weights = np.ones(labels.n_samples) if sample_weight is None else sample_weight
-    # An item without labels or weight says nothing about any parameter; kept, it would
-    # only slow the convergence of the prior.
-    used = np.flatnonzero((labels.labels_per_item > 0) & (weights > 0))
-    indicator = labels.label_indicator()[used]
-    posterior, weights = majority_vote_proba(labels)[used], weights[used]
-    label_weight = weights @ labels.labels_per_item[used]
+    totals = np.einsum("ij->j", weighted_posterior)
+    return totals / totals.sum()
 
-    posterior *= weights[:, np.newaxis]
-    # The matrix that the pseudo-labels follow stays what the votes say: were it
-    # estimated anew in each iteration, no objective would be known to increase.
-    target = pooled_confusion(counts_from_indicator(indicator, posterior))
-    history, gain = [], np.inf
-    while gain >= tol and len(history) < max_iter:
-        confusion, prior = m_step(
-            indicator, posterior, smoothing=smoothing, target=target
-        )
-        posterior, per_item = e_step(indicator, confusion, prior)
-        posterior *= weights[:, np.newaxis]
-        log_likelihood = float(weights @ per_item)
-        objective = log_likelihood + _log_density(confusion, smoothing, target)
-        if history:
-            gain = (objective - history[-1]) / label_weight
-        history.append(objective)
-        if verbose:
-            print(
-                f"[DawidSkene] iteration {len(history)}: log-likelihood per label "
-                f"{log_likelihood / label_weight:.6f}"
+
+class ConfusionModel:
+    """Dawid and Skene's model: any confusion matrix for each annotator.
+
+    The parameters are logarithms of the confusion matrices and of the class prior.
+
+    Parameters
+    ----------
+    data : UsedLabels
+    smoothing : float
+        Pseudo-labels in each row of each matrix.
+    target : {"pooled", "diagonal"} or ndarray of shape (n_classes, n_classes)
+        Matrix that they follow. The pooled one is that of the vote shares and stays
+        so: were it estimated anew in each iteration, no objective would be known to
+        increase.
+    """
+
+    def __init__(self, data, smoothing, target="pooled"):
+        self.data = data
+        self.indicator = data.labels.label_indicator()
+        self.smoothing = smoothing
+        if isinstance(target, str) and target == "diagonal":
+            self.target = np.eye(data.labels.n_classes)
+        elif isinstance(target, str):
+            votes = expected_counts(
+                data.labels, majority_vote_proba(data.labels), data.weights
             )
-    return EMResult(confusion, prior, log_likelihood, history, bool(gain < tol))
+            self.target = pooled_confusion(votes)
+        else:
+            self.target = target
 
+    def m_step(self, posterior, previous):
+        confusion, prior = m_step(
+            self.indicator,
+            self.data.weigh(posterior),
+            smoothing=self.smoothing,
+            target=self.target,
+        )
+        return safe_log(confusion), safe_log(prior)
 
-def _log_density(confusion, smoothing, target):
-    """Log density of the Dirichlet priors of the rows, up to a constant."""
-    # Without smoothing there may be zeros in confusion, and 0 * -inf is not 0.
-    return float(smoothing * xlogy(target, confusion).sum()) if smoothing else 0.0
+    def e_step(self, parameters):
+        return e_step(self.indicator, *parameters)
+
+    def log_prior(self, parameters):
+        """Log density of the Dirichlet priors of the rows, up to a constant."""
+        if not self.smoothing:
+            return 0.0
+        log_confusion, _ = parameters
+        # Where the target is zero, so may be the probability, and 0 * -inf is not 0.
+        known = self.target > 0
+        return float(
+            self.smoothing * (log_confusion[:, known].sum(axis=0) @ self.target[known])
+        )
 
 
 def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
@@ -167,13 +297,10 @@ def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
         counts = expected_counts(labels, shares, sample_weight)
         return confusion_from_counts(counts, smoothing=smoothing)
     if method == "dawid_skene":
-        return run_em(
-            labels,
-            sample_weight=sample_weight,
-            smoothing=smoothing,
-            max_iter=100,
-            tol=1e-6,
-        ).confusion
+        data = used_labels(labels, sample_weight)
+        model = ConfusionModel(data, smoothing)
+        log_confusion, _ = run_em(model, data, max_iter=100, tol=1e-6).parameters
+        return np.exp(log_confusion)
     raise ValueError(
         f"Expected 'majority_vote' or 'dawid_skene', got {method!r}. Pass one of them."
     )

@@ -19,9 +19,9 @@ def test_steps_over_parts_of_the_items_add_up():
     rng = np.random.default_rng(0)
     posterior = rng.dirichlet(np.ones(4), size=100)
     confusion, prior = m_step(indicator, posterior)
-    whole, log_likelihood = e_step(indicator, confusion, prior)
+    whole, log_likelihood = e_step(indicator, safe_log(confusion), np.log(prior))
     for part in (slice(0, 30), slice(30, 100)):
-        q, per_item = e_step(indicator[part], confusion, prior)
+        q, per_item = e_step(indicator[part], safe_log(confusion), np.log(prior))
         np.testing.assert_allclose(q, whole[part])
         np.testing.assert_allclose(per_item, log_likelihood[part])
     np.testing.assert_allclose(
@@ -31,8 +31,8 @@ def test_steps_over_parts_of_the_items_add_up():
 
 def test_the_e_step_says_minus_infinity_for_excluded_labels():
     labels = CrowdLabels.from_matrix([[0, 1], [1, 1]])
-    eye = np.array([np.eye(2)] * 2)
-    posterior, per_item = e_step(labels.label_indicator(), eye, np.array([0.5, 0.5]))
+    log_eye = safe_log(np.array([np.eye(2)] * 2))
+    posterior, per_item = e_step(labels.label_indicator(), log_eye, np.log([0.5, 0.5]))
     np.testing.assert_allclose(posterior, [[0.5, 0.5], [0, 1]])
     np.testing.assert_allclose(per_item, [-np.inf, np.log(0.5)])
 

@@ -1,0 +1,174 @@
+"""What all estimators from labels alone share: input, ties, EM, and predictions."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._annotations import check_crowd_labels
+from ._em import run_em, used_labels
+from ._probability import posterior_log_proba, safe_log
+from ._random_state import random_generator
+from ._targets import check_known_crowd, check_trainable, check_weight
+
+
+def argmax_with_random_ties(proba, random_state):
+    """Index of the largest entry of each row, ties broken at random.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_classes)
+        Non-negative numbers. Entries within a relative 1e-9 of the largest are tied:
+        rounding depends on the order of the labels and must not decide.
+    random_state : int, RandomState instance or None
+        Source of the choice.
+
+    Returns
+    -------
+    index : ndarray of shape (n_samples,)
+    """
+    index = proba.argmax(axis=1)
+    candidates = proba >= proba.max(axis=1, keepdims=True) * (1 - 1e-9)
+    tied = np.flatnonzero(candidates.sum(axis=1) > 1)
+    draws = check_random_state(random_state).uniform(size=(len(tied), proba.shape[1]))
+    index[tied] = np.where(candidates[tied], draws, -1.0).argmax(axis=1)
+    return index
+
+
+class LabelAggregator(BaseEstimator):
+    """What the label-only estimators share: input checks and predictions."""
+
+    def fit_predict(self, Y, y=None, sample_weight=None):
+        """Fit and return the class of each item.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Classes from `classes_`.
+        """
+        return self.fit(Y, sample_weight=sample_weight).predict(Y)
+
+    def predict(self, Y):
+        """Most probable class of items with labels of the same annotators.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Classes from `classes_`. Ties are broken at random, each time in the same
+            way for the same `Y`.
+        """
+        proba = self.predict_proba(Y)
+        return self.classes_[argmax_with_random_ties(proba, self._tie_seed)]
+
+    def predict_proba(self, Y):
+        """Probability of each class of items with labels of the same annotators.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to one. An item without labels gets `class_prior_`.
+        """
+        check_is_fitted(self)
+        labels = check_known_crowd(Y, self.classes_, self.annotators_)
+        log_confusion = safe_log(self.confusion_matrices_)
+        log_prior = safe_log(self.class_prior_)
+        return np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+
+    def _check_fit_input(self, Y, sample_weight):
+        """Labels and weights, checked; everything that `fit` can refuse it refuses."""
+        labels = check_crowd_labels(Y, classes=self.classes)
+        check_trainable(labels)
+        return labels, check_weight(sample_weight, labels)
+
+    def _store_labels_seen(self, labels, rng):
+        self.classes_ = labels.classes
+        self.annotators_ = labels.annotators
+        self.n_annotators_ = labels.n_annotators
+        # Drawn once, so that predictions can be repeated whatever random_state is.
+        self._tie_seed = rng.randint(2**31 - 1)
+
+
+class EMAggregator(LabelAggregator):
+    """A label-only estimator that is fitted by expectation maximisation.
+
+    A subclass makes the model that `run_em` climbs, and stores its parameters.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, Y, y=None, sample_weight=None):
+        """Estimate the annotators and the class prior.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, only one class, or weights that do not fit.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached within `max_iter`.
+        """
+        labels, weights = self._check_fit_input(Y, sample_weight)
+        rng = random_generator(self.random_state)
+        self._store_labels_seen(labels, rng)
+        data = used_labels(labels, weights)
+        model = self._make_model(data)
+        result = run_em(
+            model,
+            data,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            random_state=rng,
+            verbose=self.verbose,
+        )
+        self._store_parameters(result.parameters, model)
+        self.log_likelihood_ = result.log_likelihood
+        self.history_ = result.history
+        self.n_iter_ = len(result.history)
+        self.converged_ = result.converged
+        if not self.converged_:
+            warnings.warn(
+                f"Expected EM to gain less than tol={self.tol} per label within "
+                f"max_iter={self.max_iter} iterations, but it still gained more. "
+                "Raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
