@@ -15,12 +15,16 @@ from ._probability import (
     confusion_from_counts,
     counts_from_indicator,
     expected_counts,
+    log_joint_proba,
     majority_vote_proba,
     pooled_confusion,
     row_sum,
     safe_log,
     score_classes,
 )
+
+# Sums of probabilities above this keep all the digits of a double.
+_SAFE_TOTAL = 1e-280
 
 
 class UsedLabels(NamedTuple):
@@ -33,6 +37,8 @@ class UsedLabels(NamedTuple):
     n_labels: float
     # Which of all items these are.
     used: np.ndarray
+    # Share of each class among the labels of each item.
+    vote_shares: np.ndarray
 
     def weigh(self, posterior):
         """Class probabilities of the items, each row times the item's weight."""
@@ -76,10 +82,11 @@ def used_labels(labels, sample_weight=None):
         sample_weight = sample_weight[used]
     if not used.all():
         labels = labels[used]
+    shares = majority_vote_proba(labels)
     if sample_weight is None:
-        return UsedLabels(labels, None, float(labels.n_labels), used)
+        return UsedLabels(labels, None, float(labels.n_labels), used, shares)
     n_labels = float(sample_weight @ labels.labels_per_item)
-    return UsedLabels(labels, sample_weight, n_labels, used)
+    return UsedLabels(labels, sample_weight, n_labels, used, shares)
 
 
 def run_em(model, data, *, n_init=1, max_iter, tol, random_state=None, verbose=0):
@@ -111,10 +118,11 @@ def run_em(model, data, *, n_init=1, max_iter, tol, random_state=None, verbose=0
     EMResult
         Of the start whose objective, log-likelihood plus log prior, ends highest.
     """
-    shares = majority_vote_proba(data.labels)
     best = None
     for start in range(n_init):
-        posterior = shares if start == 0 else _random_votes(shares, random_state)
+        posterior = data.vote_shares
+        if start > 0:
+            posterior = _random_votes(posterior, random_state)
         result = _climb(model, posterior, data, max_iter, tol, verbose)
         if best is None or result.history[-1] > best.history[-1]:
             best = result
@@ -168,10 +176,27 @@ def e_step(indicator, log_confusion, log_prior):
         Log probability of the labels of each item; ``-inf`` where the parameters
         exclude them.
     """
-    posterior, top, impossible = score_classes(indicator, log_confusion, log_prior)
+    posterior = log_joint_proba(indicator, log_confusion, log_prior)
     # In place: this is the largest array of an iteration.
-    posterior -= top[:, np.newaxis]
     np.exp(posterior, out=posterior)
+    totals = row_sum(posterior)
+    log_likelihood = safe_log(totals)
+    # The probabilities of items with very many labels are too small to be summed as
+    # they are. For the others, nearly always all, no maximum has to be found.
+    small = np.flatnonzero(totals < _SAFE_TOTAL)
+    if len(small):
+        posterior[small], log_likelihood[small] = _scaled_e_step(
+            indicator[small], log_confusion, log_prior
+        )
+        totals[small] = 1.0
+    posterior /= totals[:, np.newaxis]
+    return posterior, log_likelihood
+
+
+def _scaled_e_step(indicator, log_confusion, log_prior):
+    """`e_step` with each item's largest probability scaled to one."""
+    posterior, top, impossible = score_classes(indicator, log_confusion, log_prior)
+    posterior = np.exp(posterior - top[:, np.newaxis])
     totals = row_sum(posterior)
     posterior /= totals[:, np.newaxis]
     return posterior, np.where(impossible, -np.inf, top + np.log(totals))
@@ -242,10 +267,9 @@ class ConfusionModel:
         if isinstance(target, str) and target == "diagonal":
             self.target = np.eye(data.labels.n_classes)
         elif isinstance(target, str):
-            votes = expected_counts(
-                data.labels, majority_vote_proba(data.labels), data.weights
+            self.target = pooled_confusion(
+                counts_from_indicator(self.indicator, data.weigh(data.vote_shares))
             )
-            self.target = pooled_confusion(votes)
         else:
             self.target = target
 

@@ -295,8 +295,8 @@ class GLAD(EMAggregator):
         check_is_fitted(self)
         labels = check_known_crowd(Y, self.classes_, self.annotators_)
         proba = np.tile(self.class_prior_, (labels.n_samples, 1))
-        data = used_labels(labels)
-        if data.labels.n_labels:
+        if labels.n_labels:
+            data = used_labels(labels)
             expected, _ = GLADModel(data).e_step((self.abilities_, self.class_prior_))
             proba[data.used] = expected.posterior
         return proba

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from ._em import class_shares, e_step
 from ._label_aggregator import EMAggregator
-from ._probability import majority_vote_proba, safe_log
+from ._probability import safe_log
 
 
 class MACEModel:
@@ -40,7 +40,7 @@ class MACEModel:
         self.answers = labels.indices.astype(np.intp) * labels.n_classes + labels.codes
         weights = None if data.weights is None else data.weights[items]
         self.counts = self._sum(weights)
-        agreement = majority_vote_proba(labels).ravel()[self.cells]
+        agreement = data.vote_shares.ravel()[self.cells]
         wrong = 1 - float(np.average(agreement, weights=weights))
         self.target_spam = min(1.0, wrong * labels.n_classes / (labels.n_classes - 1))
         self.target_strategy = self.counts.sum(axis=0) / self.counts.sum()

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from ._em import class_shares, e_step
 from ._label_aggregator import EMAggregator
-from ._probability import majority_vote_proba, safe_log
+from ._probability import safe_log
 
 
 class OneCoinModel:
@@ -38,7 +38,7 @@ class OneCoinModel:
         self.cells = items * labels.n_classes + labels.codes
         weights = None if data.weights is None else data.weights[items]
         self.n_labels = self._sum(weights)
-        agreement = majority_vote_proba(labels).ravel()[self.cells]
+        agreement = data.vote_shares.ravel()[self.cells]
         self.target = float(np.average(agreement, weights=weights))
 
     def m_step(self, posterior, previous):

@@ -215,6 +215,14 @@ def test_names_of_classes_and_annotators_are_kept(Estimator):
 
 
 @ALL
+def test_items_without_any_label_get_the_prior(Estimator):
+    _, _, labels = simulate(4, n_samples=100)
+    model = Estimator().fit(labels)
+    proba = model.predict_proba(np.full((2, 10), -1))
+    np.testing.assert_allclose(proba, [model.class_prior_] * 2)
+
+
+@ALL
 def test_other_items_of_the_same_annotators_are_predicted_alike(Estimator):
     _, _, labels = simulate(7, n_samples=300)
     model = Estimator(random_state=0).fit(labels[:200])
