@@ -6,6 +6,7 @@ from ._classifier import CrowdClassifier
 from ._glad import GLAD
 from ._mace import MACE
 from ._one_coin import OneCoinDawidSkene
+from ._two_stage import TwoStageClassifier
 
 __all__ = [
     "GLAD",
@@ -15,6 +16,7 @@ __all__ = [
     "DawidSkene",
     "MajorityVote",
     "OneCoinDawidSkene",
+    "TwoStageClassifier",
 ]
 
 __version__ = "0.1.0.dev0"

@@ -138,7 +138,7 @@ class DawidSkene(EMAggregator):
 
     Parameters
     ----------
-    max_iter : int, default=100
+    max_iter : int, default=1000
         Most iterations.
     tol : float, default=1e-6
         EM stops when an iteration raises the objective by less than this per label.
@@ -234,7 +234,7 @@ class DawidSkene(EMAggregator):
     def __init__(
         self,
         *,
-        max_iter=100,
+        max_iter=1000,
         tol=1e-6,
         smoothing=0.1,
         smoothing_target="pooled",

@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from ._crowd_methods import CrowdMethods
 from ._features import check_features, check_lengths
 from ._fitting import (
     accepted_dtypes,
@@ -22,23 +22,19 @@ from ._fitting import (
     start_log_confusion,
 )
 from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
-from ._probability import marginal_log_likelihood, posterior_log_proba
 from ._random_state import random_generator, seeded
 from ._start import check_memory
 from ._targets import (
     active_annotators,
-    check_known_crowd,
     check_same_task,
     check_targets,
     check_trainable,
-    check_truth,
     check_weight,
-    is_crowd,
     warn_unused,
 )
 
 
-class CrowdClassifier(ClassifierMixin, BaseEstimator):
+class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     """Classifier learned from the labels of many unreliable annotators.
 
     A network ``f`` that classifies items and one confusion matrix ``B_m`` for each
@@ -390,109 +386,6 @@ class CrowdClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return np.exp(self._log_posterior(X))
 
-    def predict_log_proba(self, X):
-        """Logarithms of the class probabilities of each item.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        check_is_fitted(self)
-        return self._log_posterior(X)
-
-    def predict_annotator_proba(self, X):
-        """What each annotator would say about each item.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_annotators, n_classes)
-            ``[i, m, l]`` = P(annotator m says class l about item i).
-        """
-        check_is_fitted(self)
-        return np.einsum("ik,mkl->iml", self.predict_proba(X), self.confusion_matrices_)
-
-    def aggregate(self, X, y):
-        """Most probable true class of items that have labels.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
-            Their labels by the annotators of the fit, in the same order.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]
-
-    def aggregate_proba(self, X, y):
-        """Probabilities of the true classes of items that have labels.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
-            Their labels by the annotators of the fit, in the same order.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            ``q_i(k)``, proportional to ``f_k(x_i) prod_m B_m[k, y_im]``; rows sum to
-            one. An item without labels has ``f(x)``.
-        """
-        check_is_fitted(self)
-        labels = self._check_labels(y)
-        log_posterior = self._log_posterior(X)
-        check_lengths(log_posterior, labels)
-        return np.exp(posterior_log_proba(labels, self._log_confusion, log_posterior))
-
-    def score(self, X, y, sample_weight=None):
-        """How well the labels of a crowd, or the truth, are predicted.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
-            Labels of the annotators of the fit: the score is their mean
-            log-likelihood per label in nats, ``log sum_k f_k(x) B_m[k, y]``, without
-            the regulariser. It needs no ground truth, and higher is better. Or true
-            classes of shape (n_samples,): the score is the accuracy.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-        """
-        check_is_fitted(self)
-        if not is_crowd(y):
-            y = check_truth(y)
-            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
-        labels = self._check_labels(y)
-        if labels.n_labels == 0:
-            raise ValueError(
-                "There are no labels among the items to score, so their log-likelihood "
-                "is not defined: score items that have labels."
-            )
-        log_posterior = self._log_posterior(X)
-        check_lengths(log_posterior, labels)
-        log_likelihood = marginal_log_likelihood(
-            labels, log_posterior, self._log_confusion
-        )
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, log_posterior)
-            sample_weight = weight[labels.row_indices()]
-        return float(np.average(log_likelihood, weights=sample_weight))
-
     def _check_features(self, X, dtype, *, reset):
         any_shape = self.module is not None
         return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
@@ -503,11 +396,6 @@ class CrowdClassifier(ClassifierMixin, BaseEstimator):
         dtype = np.float64 if double and self.module is None else np.float32
         X = self._check_features(X, dtype, reset=False)
         return self.net_.predict_log_posterior(X)
-
-    def _check_labels(self, y):
-        if not is_crowd(y) and self.n_annotators_ == 1:
-            return check_targets(y, self.classes_)[0]
-        return check_known_crowd(y, self.classes_, self.annotators_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

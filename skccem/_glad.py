@@ -182,7 +182,7 @@ class GLAD(EMAggregator):
 
     Parameters
     ----------
-    max_iter : int, default=100
+    max_iter : int, default=1000
         Most iterations.
     tol : float, default=1e-6
         EM stops when an iteration raises the objective by less than this per label.
@@ -265,7 +265,7 @@ class GLAD(EMAggregator):
     def __init__(
         self,
         *,
-        max_iter=100,
+        max_iter=1000,
         tol=1e-6,
         n_init=1,
         classes=None,

@@ -1,0 +1,138 @@
+"""Methods of every classifier that knows its annotators' confusion matrices."""
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ._features import check_lengths
+from ._probability import marginal_log_likelihood, posterior_log_proba
+from ._targets import check_known_crowd, check_targets, check_truth, is_crowd
+
+
+class CrowdMethods:
+    """Mixin: what follows from a classifier and confusion matrices, however fitted.
+
+    An estimator has `predict`, `predict_proba`, the public attributes `classes_`,
+    `annotators_`, `n_annotators_` and `confusion_matrices_`, and two hooks:
+    ``_log_posterior(X)``, the log class probabilities of shape (n_samples, n_classes),
+    and ``_log_confusion``, the log of `confusion_matrices_`; both may have ``-inf``.
+    """
+
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities of each item.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        return self._log_posterior(X)
+
+    def predict_annotator_proba(self, X):
+        """What each annotator would say about each item.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_annotators, n_classes)
+            ``[i, m, l]`` = P(annotator m says class l about item i).
+        """
+        check_is_fitted(self)
+        return np.einsum("ik,mkl->iml", self.predict_proba(X), self.confusion_matrices_)
+
+    def aggregate(self, X, y):
+        """Most probable true class of items that have labels.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Their labels by the annotators of the fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]
+
+    def aggregate_proba(self, X, y):
+        """Probabilities of the true classes of items that have labels.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Their labels by the annotators of the fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``q_i(k)``, proportional to ``f_k(x_i) prod_m B_m[k, y_im]``; rows sum to
+            one. An item without labels has ``f(x)``. Where the model excludes every
+            class, the classes that contradict the fewest answers lead.
+        """
+        check_is_fitted(self)
+        labels = self._check_labels(y)
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        return np.exp(posterior_log_proba(labels, self._log_confusion, log_posterior))
+
+    def score(self, X, y, sample_weight=None):
+        """How well the labels of a crowd, or the truth, are predicted.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Labels of the annotators of the fit: the score is their mean
+            log-likelihood per label in nats, ``log sum_k f_k(x) B_m[k, y]``. It needs
+            no ground truth, and higher is better. Or true classes of shape
+            (n_samples,): the score is the accuracy.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item and so of its labels.
+
+        Returns
+        -------
+        float
+            Of a crowd's labels, ``-inf`` if the model excludes one of those that count.
+
+        Raises
+        ------
+        ValueError
+            If no label counts, lengths differ, or annotators or classes are others
+            than those of the fit.
+        """
+        check_is_fitted(self)
+        if not is_crowd(y):
+            y = check_truth(y)
+            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        labels = self._check_labels(y)
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        weight = _check_sample_weight(sample_weight, labels, dtype=np.float64)
+        weight = weight[labels.row_indices()]
+        # Zero times the -inf of an excluded label would be NaN.
+        counted = weight != 0
+        if not counted.any():
+            raise ValueError(
+                "There are no labels among the items to score, or none of positive "
+                "weight, so their log-likelihood is not defined: score items that have "
+                "labels."
+            )
+        log_likelihood = marginal_log_likelihood(
+            labels, log_posterior, self._log_confusion
+        )
+        return float(np.average(log_likelihood[counted], weights=weight[counted]))
+
+    def _check_labels(self, y):
+        if not is_crowd(y) and self.n_annotators_ == 1:
+            return check_targets(y, self.classes_)[0]
+        return check_known_crowd(y, self.classes_, self.annotators_)

@@ -1,0 +1,406 @@
+"""``TwoStageClassifier``: aggregate the labels, then fit any classifier on them."""
+
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
+
+from ._aggregation import DawidSkene
+from ._crowd_methods import CrowdMethods
+from ._features import check_lengths
+from ._probability import safe_log
+from ._targets import (
+    active_annotators,
+    check_targets,
+    check_trainable,
+    check_weight,
+    warn_unused,
+)
+
+
+def _has_proba(estimator):
+    """True, or an AttributeError that says which classifier has no probabilities."""
+    classifier = getattr(estimator, "classifier_", None)
+    if classifier is None:
+        classifier = estimator._default_classifier()
+    if not hasattr(classifier, "predict_proba"):
+        raise AttributeError(
+            "Class probabilities, and aggregation and score of a crowd's labels, need "
+            f"predict_proba, which {classifier!r} does not have: wrap it as "
+            "CalibratedClassifierCV(...), or take another classifier. predict, and "
+            "score with true classes, work without."
+        )
+    return True
+
+
+class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
+    """Any scikit-learn classifier, fitted on the aggregated labels of a crowd.
+
+    The labels are aggregated without a look at the features, then the classifier is
+    fitted as if the result were true. It is the baseline for `CrowdClassifier`, which
+    has the same methods and trains both together, as [1]_ does and compares.
+
+    Parameters
+    ----------
+    aggregator : estimator of labels alone, default=None
+        `DawidSkene`, `MajorityVote`, or another with their methods and attributes; a
+        clone of it is fitted. None is ``DawidSkene()``.
+    classifier : classifier, default=None
+        Any scikit-learn classifier or pipeline that ends with one; a clone of it is
+        fitted on labels from `classes_`. None is ``LogisticRegression(max_iter=1000)``.
+    soft : bool, default=False
+        Whether an item enters the fit of the classifier once for each class of
+        positive posterior probability, weighted by that probability, rather than once
+        with its most probable class. It takes the rows of `X` up to n_classes times
+        and needs a classifier whose fit takes `sample_weight`. Copies of an item have
+        opposite labels: a classifier that holds out rows by itself, as for calibration
+        or early stopping, has some of them on both sides.
+    classes : array-like of shape (n_classes,), default=None
+        All classes, for labels in which some may not occur. By default those of the
+        aggregator if it names them, of the `CrowdLabels`, or those that occur.
+    random_state : int, RandomState or None, default=None
+        Seeds each `random_state` of the aggregator and the classifier, nested ones
+        too, that is None. None leaves them alone.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted.
+    annotators_ : ndarray of shape (n_annotators,)
+        Their identifiers.
+    n_annotators_ : int
+    confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
+        The aggregator's: ``[m, k, l]`` = P(annotator m says class l, given the true
+        class is k). Rows sum to one.
+    class_prior_ : ndarray of shape (n_classes,)
+        The aggregator's frequencies of the true classes among the labelled items.
+    n_labels_per_annotator_ : ndarray of shape (n_annotators,)
+    aggregator_ : estimator or None
+        The fitted aggregator; None for one-dimensional `y`.
+    classifier_ : classifier
+        The fitted classifier. Its own ``classes_`` lack those that it never saw.
+    n_features_in_ : int
+        Where `classifier_` has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where `classifier_` has it: `X` is a DataFrame with str column names.
+
+    See Also
+    --------
+    CrowdClassifier : Trains the classifier and the confusion matrices together.
+    DawidSkene, MajorityVote : The first stage alone.
+
+    Notes
+    -----
+    One-dimensional `y` is one annotator who makes no mistakes, whose matrix is the
+    identity: nothing is aggregated, `soft` changes nothing, and the estimator is the
+    classifier itself.
+
+    `predict_proba`, `predict_log_proba`, `predict_annotator_proba`, `aggregate` and
+    `aggregate_proba` exist where the classifier has `predict_proba`. A class that it
+    never saw has probability zero.
+
+    The score of a crowd's labels is ``-inf`` if one of them has probability zero. This
+    takes a classifier that is certain (trees, nearest neighbours), matrices with zeros
+    (``smoothing=0``), or a class of which fit had no label. With the aggregators'
+    default smoothing and a classifier whose probabilities are positive, such as
+    logistic regression, only the last does it in practice.
+
+    References
+    ----------
+    .. [1] V. C. Raykar et al., "Learning from crowds", Journal of Machine Learning
+       Research 11, 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from skccem import MajorityVote
+    >>> from skccem import TwoStageClassifier
+    >>> from skccem.simulation import make_confusion_matrices, make_crowd_labels
+    >>> X, truth = load_iris(return_X_y=True)
+    >>> matrices = make_confusion_matrices(5, 3, kind="hammer_spammer", random_state=0)
+    >>> Y = make_crowd_labels(truth, matrices, labels_per_item=3, random_state=0)
+    >>> clf = TwoStageClassifier(random_state=0).fit(X, Y)
+    >>> clf.confusion_matrices_.shape
+    (5, 3, 3)
+    >>> bool(clf.score(X, truth) > 0.9)
+    True
+    >>> votes = TwoStageClassifier(MajorityVote(), SVC(), random_state=0).fit(X, Y)
+    >>> votes.predict(X[::50])
+    array([0, 1, 2])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "aggregator": [HasMethods(["fit", "predict", "predict_proba"]), None],
+        "classifier": [HasMethods(["fit", "predict"]), None],
+        "soft": ["boolean"],
+        "classes": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        aggregator=None,
+        classifier=None,
+        *,
+        soft=False,
+        classes=None,
+        random_state=None,
+    ):
+        self.aggregator = aggregator
+        self.classifier = classifier
+        self.soft = soft
+        self.classes = classes
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        """Aggregate the labels and fit the classifier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), \
+                or anything with items as rows
+            The items, in any form that the classifier takes and of which rows can be
+            taken: texts for a pipeline that reads them, for example.
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Who said what; -1 among integers, NaN, None, `pd.NA`, masked and unstored
+            entries are missing. Or one label an item, shape (n_samples,), of which none
+            is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item in both stages. An item of weight zero is left out.
+
+        Returns
+        -------
+        self : TwoStageClassifier
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, there are no labels, the labels or what the aggregator
+            makes of them are of one class, a label is not among `classes`, weights are
+            needed that the classifier does not take, or `classifier` is none.
+
+        Warns
+        -----
+        UnusedDataWarning
+            If items have no labels, which the classifier is not fitted on, or
+            annotators gave none. Both are counted.
+        """
+        self._validate_params()
+        aggregator, classifier = self._new_stages()
+        classes = self.classes
+        if classes is None:
+            classes = getattr(aggregator, "classes", None)
+        labels, crowd = check_targets(y, classes)
+        check_lengths(np.arange(_num_samples(X)), labels)
+        weight = check_weight(sample_weight, labels)
+        check_trainable(labels)
+        weight_name = None
+        if weight is not None or (crowd and self.soft):
+            weight_name = _weight_name(classifier)
+        if crowd:
+            warn_unused(labels, active_annotators(labels, weight))
+
+        if crowd:
+            aggregator.fit(labels, sample_weight=weight)
+            _check_same_classes(aggregator, labels)
+            matrices, prior = aggregator.confusion_matrices_, aggregator.class_prior_
+        else:
+            aggregator = None
+            matrices = np.eye(labels.n_classes)[np.newaxis]
+            counts = np.bincount(labels.codes, weight, minlength=labels.n_classes)
+            prior = counts / counts.sum()
+        rows, targets, row_weight = _second_stage_data(
+            aggregator, labels, weight, self.soft
+        )
+        _check_two_classes(targets, aggregator)
+        params = {} if row_weight is None else {weight_name: row_weight}
+        classifier.fit(_take_rows(X, rows), targets, **params)
+
+        self.classes_ = labels.classes
+        self.annotators_ = labels.annotators
+        self.n_annotators_ = labels.n_annotators
+        self.n_labels_per_annotator_ = labels.labels_per_annotator
+        self.confusion_matrices_ = matrices
+        self.class_prior_ = prior
+        self.aggregator_ = aggregator
+        self.classifier_ = classifier
+        return self
+
+    def predict(self, X):
+        """Class of each item, as the classifier decides.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.classifier_.predict(X)
+
+    @available_if(_has_proba)
+    def predict_proba(self, X):
+        """Class probabilities of each item, without any label of it.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``f(x)`` in the order of `classes_`; rows sum to one. A class that the
+            classifier never saw has zeros.
+        """
+        check_is_fitted(self)
+        return self._in_all_classes(self.classifier_.predict_proba(X), 0.0)
+
+    predict_log_proba = available_if(_has_proba)(CrowdMethods.predict_log_proba)
+    predict_annotator_proba = available_if(_has_proba)(
+        CrowdMethods.predict_annotator_proba
+    )
+    aggregate = available_if(_has_proba)(CrowdMethods.aggregate)
+    aggregate_proba = available_if(_has_proba)(CrowdMethods.aggregate_proba)
+
+    @property
+    def n_features_in_(self):
+        """Number of features, where the fitted classifier knows it."""
+        return self.classifier_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, where the fitted classifier knows them."""
+        return self.classifier_.feature_names_in_
+
+    @property
+    def _log_confusion(self):
+        return safe_log(self.confusion_matrices_)
+
+    def _log_posterior(self, X):
+        _has_proba(self)
+        if not hasattr(self.classifier_, "predict_log_proba"):
+            return safe_log(self.predict_proba(X))
+        # More exact than a logarithm of ours where the classifier works in log space;
+        # many others just take the logarithm, and warn of zeros.
+        with np.errstate(divide="ignore"):
+            log_proba = self.classifier_.predict_log_proba(X)
+        return self._in_all_classes(log_proba, -np.inf)
+
+    def _in_all_classes(self, columns, fill):
+        """The classifier's columns in the order of ``classes_``, others filled."""
+        full = np.full((len(columns), len(self.classes_)), fill, dtype=columns.dtype)
+        full[:, np.searchsorted(self.classes_, self.classifier_.classes_)] = columns
+        return full
+
+    def _default_classifier(self):
+        if self.classifier is None:
+            return LogisticRegression(max_iter=1000)
+        return self.classifier
+
+    def _new_stages(self):
+        """An unfitted aggregator and classifier of one's own, seeded."""
+        classifier = self._default_classifier()
+        if not is_classifier(classifier):
+            raise ValueError(
+                "Expected classifier to be a scikit-learn classifier, or a pipeline "
+                f"that ends with one, got {classifier!r}."
+            )
+        aggregator = DawidSkene() if self.aggregator is None else self.aggregator
+        stages = clone(aggregator), clone(classifier)
+        if self.random_state is not None:
+            rng = check_random_state(self.random_state)
+            for stage in stages:
+                _seed(stage, rng)
+        return stages
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._default_classifier()).input_tags
+        return tags
+
+
+def _seed(estimator, rng):
+    """Give an int to each ``random_state``, nested ones too, that is None."""
+    estimator.set_params(
+        **{
+            name: rng.randint(np.iinfo(np.int32).max)
+            for name, value in sorted(estimator.get_params().items())
+            if name.rpartition("__")[2] == "random_state" and value is None
+        }
+    )
+
+
+def _weight_name(classifier):
+    """Name of the argument of ``fit`` that carries weights, through pipelines."""
+    prefix, last = "", classifier
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    if not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(
+            "soft=True and sample_weight need a classifier whose fit has the argument "
+            f"sample_weight, but that of {last!r} has not: take another, or set "
+            "soft=False and leave out sample_weight."
+        )
+    return f"{prefix}sample_weight"
+
+
+def _second_stage_data(aggregator, labels, weight, soft):
+    """The items, classes and weights (or None) of the rows to fit the classifier on.
+
+    `aggregator` is fitted, or None if there is one label an item, the truth. Items
+    without labels or of weight zero are left out.
+    """
+    used = labels.labels_per_item > 0
+    if weight is not None:
+        used &= weight > 0
+    rows = np.flatnonzero(used)
+    item_weight = None if weight is None else weight[rows]
+    if aggregator is None:
+        return rows, labels.classes[labels.codes[rows]], item_weight
+    # All items at once: how ties are broken depends on the company.
+    if not soft:
+        return rows, aggregator.predict(labels)[rows], item_weight
+    posterior = aggregator.predict_proba(labels)[rows]
+    if weight is not None:
+        posterior = posterior * item_weight[:, np.newaxis]
+    items, codes = np.nonzero(posterior)
+    return rows[items], labels.classes[codes], posterior[items, codes]
+
+
+def _take_rows(X, rows):
+    """Some rows of ``X``; ``X`` itself if these are all."""
+    if np.array_equal(rows, np.arange(_num_samples(X))):
+        return X
+    (X,) = indexable(X)
+    return _safe_indexing(X, rows)
+
+
+def _check_same_classes(aggregator, labels):
+    if not np.array_equal(aggregator.classes_, labels.classes):
+        raise ValueError(
+            f"The classes are {labels.classes.tolist()}, but the aggregator "
+            f"{aggregator!r} was fitted with {aggregator.classes_.tolist()}: name them "
+            "once, by classes= of TwoStageClassifier."
+        )
+
+
+def _check_two_classes(targets, aggregator):
+    observed = np.unique(targets)
+    if len(observed) > 1:
+        return
+    made = "have" if aggregator is None else f"are aggregated by {aggregator!r} to"
+    advice = "give items" if aggregator is None else "try another aggregator, or items"
+    raise ValueError(
+        "A classifier needs at least two classes, but all items of positive weight "
+        f"{made} one class, {observed.tolist()[0]!r}: {advice} of other classes."
+    )
