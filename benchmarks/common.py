@@ -4,17 +4,26 @@ import argparse
 import os
 import platform
 import time
-from dataclasses import dataclass
-from pathlib import Path
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sklearn
 import skorch
 import torch
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from study import markdown, mean_and_std
 
 import skccem
-from skccem import CrowdClassifier, CrowdLabels, DawidSkene, MajorityVote
+from skccem import (
+    CrowdClassifier,
+    CrowdLabels,
+    DawidSkene,
+    MajorityVote,
+    TwoStageClassifier,
+)
+from skccem.datasets import fetch_labelme, fetch_music
+from skccem.exceptions import UnusedDataWarning
 from skccem.metrics import confusion_matrix_error, empirical_confusion_matrices
 
 
@@ -30,6 +39,19 @@ class Problem:
     y_test: np.ndarray
     # Matrices to compare with; by default those counted from the training items' truth.
     matrices: np.ndarray | None = None
+    # For the protocol that chooses on truth.
+    X_valid: np.ndarray | None = None
+    y_valid: np.ndarray | None = None
+
+    def select(self, rows):
+        """The same with some of the training items only."""
+        return replace(
+            self, X=self.X[rows], labels=self.labels[rows], truth=self.truth[rows]
+        )
+
+    def validated_on(self, X_valid, y_valid):
+        """The same with this validation part."""
+        return replace(self, X_valid=X_valid, y_valid=y_valid)
 
     def matrix_error(self, estimated):
         """Mean absolute difference to the true matrices.
@@ -43,27 +65,60 @@ class Problem:
 
 
 def load_real(name, data_home):
-    """``<data_home>/<name>.npz``, LabelMe or Music, whose features are standardised."""
-    # Music's class names are stored as Python strings.
-    with np.load(Path(data_home) / f"{name}.npz", allow_pickle=True) as archive:
-        data = {key: archive[key] for key in archive.files if key != "classes"}
-    X, X_test = data["X_train"], data["X_test"]
-    if name == "music":
-        scaler = StandardScaler().fit(X)
-        X, X_test = scaler.transform(X), scaler.transform(X_test)
-    return Problem(
-        name,
-        X.astype(np.float32),
-        CrowdLabels.from_matrix(data["annotations"]),
-        data["y_train"],
-        X_test.astype(np.float32),
-        data["y_test"],
+    """LabelMe or Music from a directory; Music's features are standardised."""
+    data = {"labelme": fetch_labelme, "music": fetch_music}[name](
+        data_home=data_home, download_if_missing=False
     )
+    scaler = StandardScaler() if name == "music" else FunctionTransformer()
+    scaler.fit(data.data)
+
+    def scale(X):
+        return scaler.transform(X).astype(np.float32)
+
+    problem = Problem(
+        name,
+        scale(data.data),
+        data.labels,
+        data.target,
+        scale(data.data_test),
+        data.target_test,
+    )
+    if "data_valid" not in data:
+        return problem
+    return problem.validated_on(scale(data.data_valid), data.target_valid)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method made of a problem."""
+
+    estimator: object
+    # Inferred classes of the training items, and confusion matrices; None where a
+    # method has none.
+    aggregated: np.ndarray | None
+    matrices: np.ndarray | None
+    seconds: float
+
+    def measure(self, problem):
+        """Test accuracy, accuracy on training items, matrix error, and seconds."""
+        aggregated, matrices = self.aggregated, self.matrices
+        return {
+            "accuracy": float(self.estimator.score(problem.X_test, problem.y_test)),
+            "aggregated": (
+                None
+                if aggregated is None
+                else float(np.mean(aggregated == problem.truth))
+            ),
+            "matrix_error": (
+                None if matrices is None else float(problem.matrix_error(matrices))
+            ),
+            "seconds": self.seconds,
+        }
 
 
 def _crowd(**params):
-    def fit(problem, seed):
-        clf = CrowdClassifier(**params, random_state=seed)
+    def fit(problem, seed, **network):
+        clf = CrowdClassifier(**params, **network, random_state=seed)
         clf.fit(problem.X, problem.labels)
         aggregated = clf.aggregate(problem.X, problem.labels)
         return clf, aggregated, clf.confusion_matrices_
@@ -72,20 +127,19 @@ def _crowd(**params):
 
 
 def _two_stage(aggregator):
-    def fit(problem, seed):
-        first = aggregator(random_state=seed)
-        aggregated = first.fit_predict(problem.labels)
-        clf = CrowdClassifier(regularizer=None, random_state=seed)
-        # An item without labels has nothing to learn from.
-        labelled = problem.labels.labels_per_item > 0
-        clf.fit(problem.X[labelled], aggregated[labelled])
-        return clf, aggregated, first.confusion_matrices_
+    def fit(problem, seed, **network):
+        clf = TwoStageClassifier(
+            aggregator(random_state=seed),
+            CrowdClassifier(regularizer=None, **network, random_state=seed),
+        ).fit(problem.X, problem.labels)
+        aggregated = clf.aggregator_.predict(problem.labels)
+        return clf, aggregated, clf.confusion_matrices_
 
     return fit
 
 
-def _truth(problem, seed):
-    clf = CrowdClassifier(regularizer=None, random_state=seed)
+def _truth(problem, seed, **network):
+    clf = CrowdClassifier(regularizer=None, **network, random_state=seed)
     clf.fit(problem.X, problem.truth)
     return clf, None, None
 
@@ -103,36 +157,53 @@ METHODS = {
 }
 
 
-def evaluate(problem, method, seed):
-    """Test accuracy, accuracy on training items, matrix error, and seconds."""
+def fit_method(problem, method, seed, **network):
+    """Fit a method on the training items of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    method : str or dict
+        A key of METHODS, or arguments of CrowdClassifier.
+    seed : int
+    **network
+        Arguments of the network that all methods share, such as max_epochs.
+
+    Returns
+    -------
+    Fitted
+    """
     torch.set_num_threads(1)
+    fit = METHODS[method] if isinstance(method, str) else _crowd(**method)
     start = time.perf_counter()
-    clf, aggregated, matrices = METHODS[method](problem, seed)
-    seconds = time.perf_counter() - start
-    return (
-        clf.score(problem.X_test, problem.y_test),
-        np.nan if aggregated is None else np.mean(aggregated == problem.truth),
-        np.nan if matrices is None else problem.matrix_error(matrices),
-        seconds,
-    )
+    with warnings.catch_warnings():
+        # Simulated and real crowds may hold items without labels, and idle annotators.
+        warnings.simplefilter("ignore", UnusedDataWarning)
+        clf, aggregated, matrices = fit(problem, seed, **network)
+    return Fitted(clf, aggregated, matrices, time.perf_counter() - start)
+
+
+def evaluate(problem, method, seed):
+    """The measurements of a method with its default network."""
+    return fit_method(problem, method, seed).measure(problem)
 
 
 def table(title, results):
     """Rows of ``{method: list of evaluate()}`` as a Markdown table."""
-    lines = [
-        f"{title}, mean ± standard deviation of {len(next(iter(results.values())))} "
-        "seeds",
-        "",
-        "| method | test accuracy | training items | matrix error | seconds |",
-        "|---|---|---|---|---|",
+    n_seeds = len(next(iter(results.values())))
+    header = ["method", "test accuracy", "training items", "matrix error", "seconds"]
+    rows = [
+        [
+            method,
+            mean_and_std([run["accuracy"] for run in runs]),
+            mean_and_std([run["aggregated"] for run in runs]),
+            mean_and_std([run["matrix_error"] for run in runs], 4),
+            f"{np.mean([run['seconds'] for run in runs]):.1f}",
+        ]
+        for method, runs in results.items()
     ]
-    for method, runs in results.items():
-        mean, std = np.mean(runs, axis=0), np.std(runs, axis=0)
-        cells = [f"{mean[0]:.3f} ± {std[0]:.3f}"]
-        cells += ["" if np.isnan(mean[1]) else f"{mean[1]:.3f} ± {std[1]:.3f}"]
-        cells += ["" if np.isnan(mean[2]) else f"{mean[2]:.4f} ± {std[2]:.4f}"]
-        lines.append(f"| {method} | {' | '.join(cells)} | {mean[3]:.1f} |")
-    return "\n".join(lines)
+    title = f"{title}, mean ± standard deviation of {n_seeds} seeds"
+    return f"{title}\n\n{markdown(header, rows)}"
 
 
 def versions():
@@ -144,12 +215,13 @@ def versions():
     )
 
 
-def parser(description):
-    """An argument parser with ``--data-home``, which SKCCEM_DATA stands in for."""
+def parser(description, *, data_home=True):
+    """An argument parser, with ``--data-home`` which SKCCEM_DATA stands in for."""
     arguments = argparse.ArgumentParser(description=description)
-    arguments.add_argument(
-        "--data-home",
-        default=os.environ.get("SKCCEM_DATA"),
-        help="directory of labelme.npz and music.npz (default: SKCCEM_DATA)",
-    )
+    if data_home:
+        arguments.add_argument(
+            "--data-home",
+            default=os.environ.get("SKCCEM_DATA"),
+            help="directory of labelme.npz and music.npz (default: SKCCEM_DATA)",
+        )
     return arguments

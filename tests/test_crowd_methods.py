@@ -26,6 +26,12 @@ class Known(CrowdMethods, BaseEstimator):
     def _log_posterior(self, X):
         return np.log(POSTERIOR)
 
+    def fit(self, X, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
     def predict_proba(self, X):
         return POSTERIOR
 
