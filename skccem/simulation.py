@@ -1,126 +1,27 @@
-"""Simulated annotators and their labels.
-
-A new kind of annotator is a function ``(n_annotators, n_classes, rng, **params)`` that
-returns confusion matrices, and an entry in ``_KINDS``.
-"""
-
-import inspect
+"""Simulated annotators and their labels."""
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ._annotations import CrowdLabels
+from ._annotator_kinds import (
+    check_matrices,
+    make_confusion_matrices,
+    participation_rates,
+    participation_weights,
+)
+from ._identifiers import smallest_int
+from ._machine_annotators import make_machine_annotators
+from ._rows import row_pointers
+
+__all__ = ["make_confusion_matrices", "make_crowd_labels", "make_machine_annotators"]
 
 # Items or labels handled at once where a block needs an array as wide as the number of
 # annotators or classes.
 _BLOCK_ENTRIES = 2**20
 
-
-def make_confusion_matrices(
-    n_annotators, n_classes, *, kind="mixed", random_state=None, **kind_params
-):
-    """Draw confusion matrices of annotators of a certain kind.
-
-    Parameters
-    ----------
-    n_annotators : int
-        Number of annotators.
-    n_classes : int
-        Number of classes, at least two.
-    kind : str, default="mixed"
-        How the annotators err; see Notes.
-    random_state : int, RandomState instance or None, default=None
-        Source of the draws.
-    **kind_params
-        Parameters of the kind; see Notes. An `accuracy`, the probability of the right
-        answer, is a number for all annotators, a tuple ``(low, high)`` to draw each
-        one's from, or a list or array with one number for each annotator.
-
-    Returns
-    -------
-    confusion_matrices : ndarray of shape (n_annotators, n_classes, n_classes)
-        ``[m, k, l]`` is the probability that annotator ``m`` says class ``l`` when the
-        true class is ``k``. Rows sum to one.
-
-    Raises
-    ------
-    ValueError
-        If the kind is unknown or a number is out of its range.
-    TypeError
-        If the kind does not take a parameter.
-
-    Notes
-    -----
-    The kinds and their parameters:
-
-    ``"mixed"``
-        Very different skill. The annotators take turns in ten roles: expert, average,
-        biased, average, spammer, average, expert, biased, average, adversary. Experts
-        are right with a probability of 0.9 to 0.98, the average with 0.55 to 0.8; the
-        biased give one favourite class 40% of the time without looking; spammers
-        choose uniformly; the adversary nearly always gives the same wrong class for
-        the same true class.
-    ``"hammer_spammer"`` (``hammer_fraction=0.5, accuracy=0.97``)
-        Some are nearly always right, the others choose uniformly [1]_. The number of
-        hammers is rounded, and at least one unless `hammer_fraction` is 0. `accuracy`
-        is that of the hammers, a number or a tuple.
-    ``"symmetric"`` (``accuracy=(0.5, 0.9)``)
-        All wrong classes are equally probable: the one-coin model [2]_.
-    ``"diagonally_dominant"`` (``accuracy=(0.5, 0.9)``)
-        Each class of each annotator has its own accuracy, and the errors fall on the
-        wrong classes in proportions drawn uniformly. An array has one number for each
-        annotator or the shape (n_annotators, n_classes).
-    ``"pairwise_flipper"`` (``accuracy=(0.5, 0.9)``)
-        Each class is mistaken for one other class only [3]_; each annotator has their
-        own cycle through the classes.
-    ``"adversarial"`` (``accuracy=(0.0, 0.2)``)
-        The same with few right answers.
-    ``"random"``
-        Each row is drawn uniformly from all probability vectors.
-    ``"uniform"``
-        All are spammers, who choose uniformly whatever the true class.
-
-    References
-    ----------
-    .. [1] D. R. Karger, S. Oh and D. Shah, "Iterative learning for reliable
-       crowdsourcing systems", NeurIPS 2011.
-    .. [2] Y. Zhang, X. Chen, D. Zhou and M. I. Jordan, "Spectral methods meet EM: a
-       provably optimal algorithm for crowdsourcing", JMLR 17, 2016.
-    .. [3] B. Han et al., "Co-teaching: robust training of deep neural networks with
-       extremely noisy labels", NeurIPS 2018.
-
-    Examples
-    --------
-    >>> from skccem.simulation import make_confusion_matrices
-    >>> make_confusion_matrices(2, 3, kind="symmetric", accuracy=[0.8, 0.6])
-    array([[[0.8, 0.1, 0.1],
-            [0.1, 0.8, 0.1],
-            [0.1, 0.1, 0.8]],
-    <BLANKLINE>
-           [[0.6, 0.2, 0.2],
-            [0.2, 0.6, 0.2],
-            [0.2, 0.2, 0.6]]])
-    """
-    if n_annotators < 1 or n_classes < 2:
-        raise ValueError(
-            "Expected at least 1 annotator and 2 classes, got "
-            f"n_annotators={n_annotators} and n_classes={n_classes}. Raise them."
-        )
-    if kind not in _KINDS:
-        raise ValueError(
-            f"Expected kind to be one of {sorted(_KINDS)}, got {kind!r}. Choose one "
-            "of them."
-        )
-    make = _KINDS[kind]
-    accepted = list(inspect.signature(make).parameters)[3:]
-    unknown = sorted(set(kind_params) - set(accepted))
-    if unknown:
-        raise TypeError(
-            f"Expected for kind={kind!r} no parameters but {accepted}, got {unknown}. "
-            "Leave these out or choose another kind."
-        )
-    rng = check_random_state(random_state)
-    return make(n_annotators, n_classes, rng, **kind_params)
+# Items for each label of an annotator, up to which it is quickest to shuffle all items.
+_SHUFFLED_ITEMS_PER_LABEL = 16
 
 
 def make_crowd_labels(
@@ -128,11 +29,18 @@ def make_crowd_labels(
     confusion_matrices,
     *,
     labels_per_item=None,
+    labels_per_annotator=None,
     p=None,
+    participation="even",
+    correlated=0.0,
+    difficulty=None,
     classes=None,
     random_state=None,
 ):
     """Draw the labels that annotators give to items of known class.
+
+    Exactly one of `labels_per_item`, `labels_per_annotator` and `p` says how many
+    labels there are.
 
     Parameters
     ----------
@@ -142,11 +50,25 @@ def make_crowd_labels(
         ``[m, k, l]`` is the probability that annotator ``m`` says class ``l`` when the
         true class is ``k``.
     labels_per_item : int, default=None
-        Number of labels of each item, each of another annotator, all of whom are
-        equally likely.
+        Number of labels of each item, each of another annotator.
+    labels_per_annotator : int or array-like of shape (n_annotators,), default=None
+        Number of items that each annotator labels; all sets of items are equally
+        likely.
     p : float, default=None
-        Probability that an annotator labels an item, independently for each pair.
-        Exactly one of `labels_per_item` and `p` must be given.
+        Probability that an annotator labels an item, independently for each pair. With
+        uneven `participation` it is the mean over the annotators.
+    participation : {"even", "long_tail"} or array-like of shape (n_annotators,), \
+            default="even"
+        How the labels are shared out among the annotators. "even" treats all alike;
+        "long_tail" gives few annotators most of the labels; an array has a positive
+        weight for each annotator. See Notes. `labels_per_annotator` leaves nothing to
+        share out and takes "even" only.
+    correlated : float, default=0.0
+        Probability that a label copies the herd's answer to the item; see Notes. At 0
+        the annotators answer independently of each other.
+    difficulty : array-like of shape (n_samples,), default=None
+        Probability, for each item, that an annotator answers without looking, any class
+        being equally likely. None is 0 for all.
     classes : array-like of shape (n_classes,), default=None
         The sorted class of each row and column of the matrices. None takes
         ``0, ..., n_classes - 1`` if all of `y` is among them, and the sorted values of
@@ -157,14 +79,42 @@ def make_crowd_labels(
     Returns
     -------
     labels : CrowdLabels of shape (n_samples, n_annotators)
-        The labels, in the classes of the matrices. Time and memory are proportional to
-        the number of labels, and no array of shape (n_samples, n_annotators) is made.
+        The labels, in the classes of the matrices. Memory is proportional to the number
+        of labels, and no array of shape (n_samples, n_annotators) is made.
 
     Raises
     ------
     ValueError
         If the matrices are not square with rows that sum to one, the classes do not
-        fit them, or not exactly one of `labels_per_item` and `p` is given in its range.
+        fit them, not exactly one number of labels is given, or a number is out of its
+        range.
+
+    Notes
+    -----
+    **Participation.** Annotator ``m`` has the weight ``w[m]``: equal weights if "even",
+    and by Zipf's law 1, 1/2, 1/3, ... in random order if "long_tail", so that of 100
+    annotators the busiest 10 have 56% of the weight. With `labels_per_item`, an item's
+    annotators are drawn one after the other, each with a probability proportional to
+    the weights of those not yet drawn [1]_. With `p`, annotator ``m`` labels each item
+    with probability ``min(1, c * w[m])``, where ``c`` makes the mean equal to `p`.
+
+    **Answers.** Write ``B`` for the matrices, ``A`` for their mean over the annotators,
+    ``c`` for `correlated` and ``d`` for the difficulty of the item. An annotator who
+    looks at an item of class ``k`` draws from ``B[m, k]``. The herd has one answer to
+    each item: it looks with probability ``1 - d`` too, draws from ``A[k]``, and is
+    copied by each label independently with probability ``c``. So annotator ``m`` says
+    ``l`` with the probability ::
+
+        (1 - d) * ((1 - c) * B[m, k, l] + c * A[k, l]) + d / n_classes
+
+    and two labels of an item are both copies, hence equal, with probability ``c**2``.
+    If ``c`` is 0, labels are independent given the class and difficulty. If all
+    annotators have one matrix, ``c`` changes how often they agree, nothing else.
+
+    References
+    ----------
+    .. [1] P. S. Efraimidis and P. G. Spirakis, "Weighted random sampling with a
+       reservoir", Information Processing Letters 97, 2006.
 
     Examples
     --------
@@ -176,177 +126,35 @@ def make_crowd_labels(
     ... )
     >>> np.asarray(labels).shape, labels.n_labels
     ((5, 4), 10)
+    >>> labels = make_crowd_labels(
+    ...     [0, 0, 1, 1, 1], matrices, labels_per_annotator=[5, 3, 0, 1], random_state=0
+    ... )
+    >>> labels.labels_per_annotator
+    array([5, 3, 0, 1])
     """
-    matrices = _check_matrices(confusion_matrices)
+    matrices = check_matrices(confusion_matrices)
     n_annotators, n_classes, _ = matrices.shape
     true_codes, classes = _encode_truth(y, classes, n_classes)
-    rng = check_random_state(random_state)
-    if (labels_per_item is None) == (p is None):
-        raise ValueError(
-            "Expected exactly one of labels_per_item and p, got "
-            f"labels_per_item={labels_per_item} and p={p}. Give the number of labels "
-            "of each item or the probability of each label."
-        )
     n_samples = len(true_codes)
-    if p is None:
-        if not 1 <= labels_per_item <= n_annotators:
-            raise ValueError(
-                f"Expected labels_per_item from 1 to the {n_annotators} annotators, "
-                f"got {labels_per_item}. Lower it or simulate more annotators."
-            )
-        annotators = _draw_distinct(n_samples, n_annotators, labels_per_item, rng)
-        items = np.repeat(np.arange(n_samples), labels_per_item)
-        annotators = np.sort(annotators, axis=1).ravel()
-    else:
-        if not 0 < p <= 1:
-            raise ValueError(
-                f"Expected p above 0 and at most 1, got {p}. It is the probability "
-                "that an annotator labels an item."
-            )
-        cells = _draw_cells(n_samples * n_annotators, p, rng)
-        items, annotators = np.divmod(cells, n_annotators)
-    codes = _draw_answers(matrices, annotators, true_codes[items], rng)
-    indptr = np.zeros(n_samples + 1, dtype=np.int64)
-    np.cumsum(np.bincount(items, minlength=n_samples), out=indptr[1:])
+    difficulty = _check_answering(correlated, difficulty, n_samples)
+    rng = check_random_state(random_state)
+    amounts = {
+        "labels_per_item": labels_per_item,
+        "labels_per_annotator": labels_per_annotator,
+        "p": p,
+    }
+    weights = participation_weights(participation, n_annotators, rng)
+    items, annotators = _draw_pairs(amounts, weights, n_samples, n_annotators, rng)
+    codes = _draw_labels(
+        matrices, items, annotators, true_codes, correlated, difficulty, rng
+    )
     return CrowdLabels(
-        indptr,
+        row_pointers(np.bincount(items, minlength=n_samples)),
         annotators.astype(np.int32),
-        codes.astype(np.min_scalar_type(-n_classes)),
+        codes.astype(smallest_int(n_classes)),
         classes,
         np.arange(n_annotators),
     )
-
-
-def _draw_accuracy(accuracy, n_annotators, rng, *, shape=None):
-    """Accuracies of shape `shape`, (n_annotators,) by default."""
-    shape = (n_annotators,) if shape is None else shape
-    values = np.asarray(accuracy, dtype=np.float64)
-    if np.any(~(values >= 0) | (values > 1)):
-        raise ValueError(
-            f"Expected accuracy from 0 to 1, got {accuracy}. It is the probability of "
-            "the right answer."
-        )
-    if isinstance(accuracy, tuple):
-        if len(accuracy) != 2 or accuracy[0] > accuracy[1]:
-            raise ValueError(
-                f"Expected an accuracy tuple (low, high), got {accuracy}. Pass a list "
-                "to give each annotator's."
-            )
-        return rng.uniform(*accuracy, size=shape)
-    if values.shape not in ((), (n_annotators,), shape):
-        raise ValueError(
-            f"Expected accuracy to be a number, a tuple (low, high) or one number for "
-            f"each of {n_annotators} annotators, got shape {values.shape}. Change it "
-            "or n_annotators."
-        )
-    if values.shape == (n_annotators,):
-        values = values.reshape((n_annotators,) + (1,) * (len(shape) - 1))
-    return np.broadcast_to(values, shape)
-
-
-def _uniform(n_annotators, n_classes, rng):
-    return np.full((n_annotators, n_classes, n_classes), 1 / n_classes)
-
-
-def _random(n_annotators, n_classes, rng):
-    return rng.dirichlet(np.ones(n_classes), size=(n_annotators, n_classes))
-
-
-def _symmetric(n_annotators, n_classes, rng, accuracy=(0.5, 0.9)):
-    accuracy = _draw_accuracy(accuracy, n_annotators, rng)[:, np.newaxis, np.newaxis]
-    eye = np.eye(n_classes)
-    return accuracy * eye + (1 - accuracy) / (n_classes - 1) * (1 - eye)
-
-
-def _diagonally_dominant(n_annotators, n_classes, rng, accuracy=(0.5, 0.9)):
-    shape = (n_annotators, n_classes)
-    accuracy = _draw_accuracy(accuracy, n_annotators, rng, shape=shape)
-    errors = rng.dirichlet(np.ones(n_classes - 1), size=shape)
-    matrices = np.empty((*shape, n_classes))
-    diagonal = np.eye(n_classes, dtype=bool)
-    matrices[:, diagonal] = accuracy
-    off_diagonal = (1 - accuracy)[:, :, np.newaxis] * errors
-    matrices[:, ~diagonal] = off_diagonal.reshape(n_annotators, -1)
-    return matrices
-
-
-def _pairwise_flipper(n_annotators, n_classes, rng, accuracy=(0.5, 0.9)):
-    accuracy = _draw_accuracy(accuracy, n_annotators, rng)
-    matrices = accuracy[:, np.newaxis, np.newaxis] * np.eye(n_classes)
-    for m in range(n_annotators):
-        cycle = rng.permutation(n_classes)
-        matrices[m, cycle, np.roll(cycle, -1)] = 1 - accuracy[m]
-    return matrices
-
-
-def _adversarial(n_annotators, n_classes, rng, accuracy=(0.0, 0.2)):
-    return _pairwise_flipper(n_annotators, n_classes, rng, accuracy)
-
-
-def _biased(n_annotators, n_classes, rng, accuracy=(0.7, 0.9), bias=0.4):
-    favourites = np.eye(n_classes)[rng.randint(n_classes, size=n_annotators)]
-    looking = _symmetric(n_annotators, n_classes, rng, accuracy)
-    return (1 - bias) * looking + bias * favourites[:, np.newaxis, :]
-
-
-def _hammer_spammer(n_annotators, n_classes, rng, hammer_fraction=0.5, accuracy=0.97):
-    if not 0 <= hammer_fraction <= 1:
-        raise ValueError(
-            f"Expected hammer_fraction from 0 to 1, got {hammer_fraction}. It is the "
-            "share of annotators who are nearly always right."
-        )
-    n_hammers = round(hammer_fraction * n_annotators)
-    if hammer_fraction > 0:
-        n_hammers = max(n_hammers, 1)
-    matrices = _uniform(n_annotators, n_classes, rng)
-    hammers = rng.permutation(n_annotators)[:n_hammers]
-    matrices[hammers] = _symmetric(n_hammers, n_classes, rng, accuracy)
-    return matrices
-
-
-def _mixed(n_annotators, n_classes, rng):
-    expert = (_diagonally_dominant, {"accuracy": (0.9, 0.98)})
-    average = (_diagonally_dominant, {"accuracy": (0.55, 0.8)})
-    biased, spammer, adversary = (_biased, {}), (_uniform, {}), (_adversarial, {})
-    roles = [expert, average, biased, average, spammer]
-    roles += [average, expert, biased, average, adversary]
-    return np.concatenate(
-        [
-            make(1, n_classes, rng, **params)
-            for make, params in (roles[m % len(roles)] for m in range(n_annotators))
-        ]
-    )
-
-
-_KINDS = {
-    "adversarial": _adversarial,
-    "diagonally_dominant": _diagonally_dominant,
-    "hammer_spammer": _hammer_spammer,
-    "mixed": _mixed,
-    "pairwise_flipper": _pairwise_flipper,
-    "random": _random,
-    "symmetric": _symmetric,
-    "uniform": _uniform,
-}
-
-
-def _check_matrices(confusion_matrices):
-    matrices = np.asarray(confusion_matrices, dtype=np.float64)
-    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2]:
-        raise ValueError(
-            "Expected confusion_matrices of shape (n_annotators, n_classes, "
-            f"n_classes), got {matrices.shape}. Put one square matrix for each "
-            "annotator along the first axis."
-        )
-    sums = matrices.sum(axis=2)
-    if not np.all(matrices >= 0) or not np.allclose(sums, 1):
-        raise ValueError(
-            "Expected confusion_matrices of non-negative rows that sum to one, got "
-            f"entries from {matrices.min()} and sums from {sums.min()} to "
-            f"{sums.max()}. Row k holds the probabilities of each answer when the true "
-            "class is k."
-        )
-    return matrices
 
 
 def _encode_truth(y, classes, n_classes):
@@ -375,19 +183,98 @@ def _encode_truth(y, classes, n_classes):
     return np.searchsorted(classes, y), classes
 
 
-def _draw_distinct(n_samples, n_annotators, size, rng):
-    """Distinct annotators for each item, all sets equally likely: (n_samples, size)."""
+def _check_answering(correlated, difficulty, n_samples):
+    """Raise if `correlated` is no probability; `difficulty` as an array, or None."""
+    if not 0 <= correlated <= 1:
+        raise ValueError(
+            f"Expected correlated from 0 to 1, got {correlated}. It is the probability "
+            "that a label copies the herd's answer."
+        )
+    if difficulty is None:
+        return None
+    difficulty = np.asarray(difficulty, dtype=np.float64)
+    if difficulty.shape != (n_samples,):
+        raise ValueError(
+            f"Expected difficulty of shape ({n_samples},), one number for each item, "
+            f"got {difficulty.shape}. Pass one for each value of y."
+        )
+    if not np.all((difficulty >= 0) & (difficulty <= 1)):
+        raise ValueError(
+            f"Expected difficulty from 0 to 1, got numbers from {difficulty.min()} to "
+            f"{difficulty.max()}. Each is the probability of an answer without looking."
+        )
+    return difficulty
+
+
+def _draw_pairs(amounts, weights, n_samples, n_annotators, rng):
+    """Items and annotators of the labels, ordered by item and annotator."""
+    given = [name for name, amount in amounts.items() if amount is not None]
+    if len(given) != 1:
+        raise ValueError(
+            "Expected exactly one of labels_per_item, labels_per_annotator and p, got "
+            f"{' and '.join(given) or 'none'}. Give the number of labels of each item "
+            "or of each annotator, or the probability of each label."
+        )
+    (how,), (amount,) = given, [amounts[name] for name in given]
+    if how == "labels_per_item":
+        if not 1 <= amount <= n_annotators:
+            raise ValueError(
+                f"Expected labels_per_item from 1 to the {n_annotators} annotators, "
+                f"got {amount}. Lower it or simulate more annotators."
+            )
+        annotators = _draw_distinct(n_samples, n_annotators, amount, weights, rng)
+        items = np.repeat(np.arange(n_samples), amount)
+        return items, np.sort(annotators, axis=1).ravel()
+    if how == "p":
+        if not 0 < amount <= 1:
+            raise ValueError(
+                f"Expected p above 0 and at most 1, got {amount}. It is the "
+                "probability that an annotator labels an item."
+            )
+        if weights is None:
+            cells = _draw_cells(n_samples * n_annotators, amount, rng)
+            return np.divmod(cells, n_annotators)
+        counts = rng.binomial(n_samples, participation_rates(weights, amount))
+    else:
+        counts = _check_counts(amount, weights, n_samples, n_annotators)
+    return _draw_items(counts, n_samples, rng)
+
+
+def _check_counts(labels_per_annotator, weights, n_samples, n_annotators):
+    if weights is not None:
+        raise ValueError(
+            "Expected participation='even' with labels_per_annotator, got weights or "
+            "'long_tail'. Give each annotator's number in labels_per_annotator itself."
+        )
+    counts = np.asarray(labels_per_annotator)
+    if counts.shape not in ((), (n_annotators,)) or counts.dtype.kind not in "iu":
+        raise ValueError(
+            "Expected labels_per_annotator to be an integer or one for each of "
+            f"{n_annotators} annotators, got shape {counts.shape} and type "
+            f"{counts.dtype}. Pass whole numbers of labels."
+        )
+    if counts.min() < 0 or counts.max() > n_samples:
+        raise ValueError(
+            f"Expected labels_per_annotator from 0 to the {n_samples} items, got "
+            f"{counts.min()} to {counts.max()}. An annotator labels an item once."
+        )
+    return np.broadcast_to(counts, n_annotators)
+
+
+def _draw_distinct(n_samples, n_annotators, size, weights, rng):
+    """Distinct annotators for each item: (n_samples, size).
+
+    All sets are equally likely if `weights` is None. Otherwise the annotators are drawn
+    one after the other, in proportion to the weights of those who are left.
+    """
     if size * size > n_annotators:
-        # The smallest of uniform numbers, in blocks that bound the memory.
-        chosen = np.empty((n_samples, size), dtype=np.int64)
-        step = max(1, _BLOCK_ENTRIES // n_annotators)
-        for start in range(0, n_samples, step):
-            block = chosen[start : start + step]
-            keys = rng.uniform(size=(len(block), n_annotators))
-            # Taking all of them needs no choice, and argpartition has no such pivot.
-            pivot = min(size, n_annotators - 1)
-            block[:] = np.argpartition(keys, pivot, axis=1)[:, :size]
-        return chosen
+        return _draw_by_keys(n_samples, n_annotators, size, weights, rng)
+    if weights is not None:
+        # The least weight that can be left, so the share of draws that count.
+        left = np.sort(weights)[: n_annotators - size + 1].sum()
+        if size > n_annotators * left:
+            return _draw_by_keys(n_samples, n_annotators, size, weights, rng)
+        return _draw_in_turn(n_samples, size, weights, rng)
     # More than half of the draws with replacement are distinct here. Drawing the whole
     # item again where one is not keeps all sets equally likely.
     chosen = rng.randint(n_annotators, size=(n_samples, size))
@@ -397,6 +284,66 @@ def _draw_distinct(n_samples, n_annotators, size, rng):
         todo = todo[(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)]
         chosen[todo] = rng.randint(n_annotators, size=(len(todo), size))
     return chosen
+
+
+def _draw_by_keys(n_samples, n_annotators, size, weights, rng):
+    """`_draw_distinct` in time proportional to n_samples * n_annotators."""
+    # The smallest of uniform numbers, or of exponential ones with the weights as rates
+    # (Efraimidis and Spirakis, 2006), in blocks that bound the memory.
+    chosen = np.empty((n_samples, size), dtype=np.int64)
+    step = max(1, _BLOCK_ENTRIES // n_annotators)
+    for start in range(0, n_samples, step):
+        block = chosen[start : start + step]
+        shape = (len(block), n_annotators)
+        if weights is None:
+            keys = rng.uniform(size=shape)
+        else:
+            keys = rng.exponential(size=shape) / weights
+        # Taking all of them needs no choice, and argpartition has no such pivot.
+        pivot = min(size, n_annotators - 1)
+        block[:] = np.argpartition(keys, pivot, axis=1)[:, :size]
+    return chosen
+
+
+def _draw_in_turn(n_samples, size, weights, rng):
+    """`_draw_distinct` by drawing again whoever an item already has."""
+    cumulative = np.cumsum(weights)
+    cumulative /= cumulative[-1]
+    chosen = np.empty((n_samples, size), dtype=np.int64)
+    for turn in range(size):
+        todo = np.arange(n_samples)
+        while len(todo):
+            uniform = rng.uniform(size=len(todo))
+            drawn = np.searchsorted(cumulative, uniform, side="right")
+            chosen[todo, turn] = drawn
+            again = (chosen[todo, :turn] == drawn[:, np.newaxis]).any(axis=1)
+            todo = todo[again]
+    return chosen
+
+
+def _draw_items(counts, n_samples, rng):
+    """Items and annotators, ordered by both, of ``counts[m]`` labels of annotator m.
+
+    All sets of items are equally likely.
+    """
+    n_annotators = len(counts)
+    many = counts > n_samples // _SHUFFLED_ITEMS_PER_LABEL
+    shuffled = [
+        rng.permutation(n_samples)[: counts[m]] * n_annotators + m
+        for m in np.flatnonzero(many)
+    ]
+    # The others have so few that an item is seldom drawn twice: those are made up for.
+    cells = np.empty(0, dtype=np.int64)
+    missing = np.where(many, 0, counts)
+    while missing.any():
+        owners = np.repeat(np.arange(n_annotators), missing)
+        drawn = rng.randint(n_samples, size=len(owners)) * n_annotators + owners
+        # Many times faster than np.unique, which hashes.
+        cells = np.sort(np.concatenate([cells, drawn]))
+        cells = cells[np.diff(cells, prepend=-1) > 0]
+        has = np.bincount(cells % n_annotators, minlength=n_annotators)
+        missing = np.where(many, 0, counts - has)
+    return np.divmod(np.sort(np.concatenate([cells, *shuffled])), n_annotators)
 
 
 def _draw_cells(n_cells, p, rng):
@@ -413,6 +360,28 @@ def _draw_cells(n_cells, p, rng):
         last = cells[-1][-1]
     cells = np.concatenate(cells)
     return cells[cells < n_cells]
+
+
+def _draw_labels(matrices, items, annotators, true_codes, correlated, difficulty, rng):
+    """Class code of each label, `difficulty` and `correlated` taken into account."""
+    n_classes = matrices.shape[2]
+    codes = _draw_answers(matrices, annotators, true_codes[items], rng)
+    if difficulty is not None:
+        _guess(codes, difficulty[items], n_classes, rng)
+    if correlated > 0:
+        pooled = matrices.mean(axis=0, keepdims=True)
+        herd = _draw_answers(pooled, np.zeros_like(true_codes), true_codes, rng)
+        if difficulty is not None:
+            _guess(herd, difficulty, n_classes, rng)
+        copies = rng.uniform(size=len(codes)) < correlated
+        codes[copies] = herd[items[copies]]
+    return codes
+
+
+def _guess(codes, probability, n_classes, rng):
+    """Overwrite each code with a uniform one with its probability."""
+    guessed = np.flatnonzero(rng.uniform(size=len(codes)) < probability)
+    codes[guessed] = rng.randint(n_classes, size=len(guessed))
 
 
 def _draw_answers(matrices, annotators, true_codes, rng):
