@@ -56,12 +56,16 @@ class Problem:
     def matrix_error(self, estimated):
         """Mean absolute difference to the true matrices.
 
-        Annotators with 20 labels or more, weighted by their number of labels; rows of
-        classes that an annotator never met are skipped.
+        Weighted by the annotators' numbers of labels. Where the true matrices are
+        counts themselves, of annotators with 20 labels or more, and without the rows
+        of classes that an annotator never met.
         """
         counted, counts = empirical_confusion_matrices(self.labels, self.truth)
-        true = counted if self.matrices is None else self.matrices
-        return confusion_matrix_error(estimated, true, counts=counts)
+        if self.matrices is None:
+            return confusion_matrix_error(estimated, counted, counts=counts)
+        return confusion_matrix_error(
+            estimated, self.matrices, counts=counts, min_labels=1
+        )
 
 
 def load_real(name, data_home):

@@ -1,0 +1,265 @@
+"""The paper's simulated annotators on digits: every kind, few labels and many.
+
+    python benchmarks/synthetic.py            # a third of the cases, 5 seeds: an hour
+    python benchmarks/synthetic.py --full     # all of them
+    python benchmarks/synthetic.py --quick    # two small cases, in a minute
+
+Cases are the kinds of annotators of Ibrahim, Nguyen and Fu (ICLR 2023), times 1, 3 or 5
+labels an item, times 5, 10 or 25 annotators; the third is the Latin square of cases
+whose numbers add up to a multiple of three, in which each kind meets each level once.
+Machine annotators come on top. The strength of a regulariser is chosen by the
+likelihood of the labels of 20% of the items, and beside it by their truth; then all
+items are trained on. An interrupted run goes on where it was. ``--data FILE`` takes X,
+y and, if there, X_test and y_test from an npz file in place of digits.
+"""
+
+import itertools
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from common import Problem, fit_method, parser, versions
+from figures import draw_synthetic
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from study import markdown, mean_and_std, run_study
+
+from skccem.metrics import selection_regret
+from skccem.simulation import (
+    make_confusion_matrices,
+    make_crowd_labels,
+    make_machine_annotators,
+)
+
+KINDS = [
+    "separable_uniform",
+    "separable_random",
+    "diagonally_dominant",
+    "random",
+    "hammer_spammer",
+    "classwise_hammer_spammer",
+    "pairwise_flipper",
+    "symmetric",
+]
+LABELS_PER_ITEM = [1, 3, 5]
+N_ANNOTATORS = [5, 10, 25]
+MISSING_RATES = [0.5, 0.7, 0.9]
+STRENGTHS = [0.001, 0.01, 0.1]
+
+# Likelihood and regulariser of each coupled method.
+COUPLED = {
+    "CCEM": ("marginal", None),
+    "F": ("marginal", "F"),
+    "W": ("marginal", "W"),
+    "joint": ("joint", None),
+    "joint + F": ("joint", "F"),
+    "joint + W": ("joint", "W"),
+}
+OTHERS = [
+    "majority vote, then the network",
+    "Dawid-Skene, then the network",
+    "the network on true labels",
+]
+
+
+def all_cases():
+    """Every case as a dict, and whether it is in the third that runs by default."""
+    grid = itertools.product(
+        enumerate(KINDS), enumerate(LABELS_PER_ITEM), enumerate(N_ANNOTATORS)
+    )
+    cases = []
+    for (a, kind), (b, labels_per_item), (c, n_annotators) in grid:
+        case = {
+            "kind": kind,
+            "labels_per_item": labels_per_item,
+            "n_annotators": n_annotators,
+        }
+        cases.append((case, (a + b + c) % 3 == 0))
+    machines = [{"kind": "machine", "missing_rate": rate} for rate in MISSING_RATES]
+    return cases + [(case, True) for case in machines]
+
+
+def load_arrays(path, n_items, seed):
+    """Training and test items: digits, or the arrays of a file."""
+    if path is None:
+        X, y = load_digits(return_X_y=True)
+        X = np.float32(X / 16)
+    else:
+        with np.load(path) as archive:
+            X, y = np.float32(archive["X"]), archive["y"]
+            if "X_test" in archive:
+                X_test = np.float32(archive["X_test"])
+                return X[:n_items], X_test, y[:n_items], archive["y_test"]
+    return train_test_split(X, y, train_size=n_items, stratify=y, random_state=seed)
+
+
+def simulate(case, seed, path, n_items):
+    """The problem of a case: items, and labels of simulated annotators."""
+    X, X_test, y, y_test = load_arrays(path, n_items, seed)
+    n_classes = len(np.unique(y))
+    if case["kind"] == "machine":
+        machines = make_machine_annotators(
+            X, y, missing_rate=case["missing_rate"], random_state=seed
+        )
+        labels, matrices = machines.labels, machines.confusion_matrices
+    else:
+        matrices = make_confusion_matrices(
+            case["n_annotators"], n_classes, kind=case["kind"], random_state=seed
+        )
+        labels = make_crowd_labels(
+            y, matrices, labels_per_item=case["labels_per_item"], random_state=seed
+        )
+    return Problem(case["kind"], X, labels, y, X_test, y_test, matrices)
+
+
+def run_case(case, seed, path, n_items, max_epochs):
+    """Every method and strength on one problem: {method: list of measurements}."""
+    torch.set_num_threads(1)
+    problem = simulate(case, seed, path, n_items)
+    rows = np.arange(len(problem.truth))
+    labelled = rows[problem.labels.labels_per_item > 0]
+    train, held_out = train_test_split(labelled, test_size=0.2, random_state=seed)
+    part = problem.select(train)
+    fit = partial(fit_method, seed=seed, max_epochs=max_epochs)
+    measured = {}
+    for name, (likelihood, regularizer) in COUPLED.items():
+        measured[name] = []
+        for strength in STRENGTHS if regularizer else [0.0]:
+            params = {
+                "likelihood": likelihood,
+                "regularizer": regularizer,
+                "reg_strength": strength,
+            }
+            first = fit(part, params).estimator
+            X_held, truth_held = problem.X[held_out], problem.truth[held_out]
+            fitted = fit(problem, params)
+            measured[name].append(
+                {
+                    "strength": strength,
+                    "held_out": first.score(X_held, problem.labels[held_out]),
+                    "held_out_truth": first.score(X_held, truth_held),
+                    **fitted.measure(problem),
+                }
+            )
+    for name in OTHERS:
+        measured[name] = [{"strength": None, **fit(problem, name).measure(problem)}]
+    return measured
+
+
+def chosen(runs, by):
+    """The run that scores highest by a measurement; the only one if it has none."""
+    return max(runs, key=lambda run: run.get(by, 0.0))
+
+
+def summary(runs):
+    """The tables of a study as Markdown."""
+    cases = {}
+    for run in runs:
+        cases.setdefault(_name(run["job"]["case"]), []).append(run["result"])
+    methods = [*COUPLED, *OTHERS]
+    parts = []
+    for quantity, title, digits in [
+        ("accuracy", "Test accuracy, strength chosen by held-out likelihood", 3),
+        ("aggregated", "Accuracy of the training items' inferred classes", 3),
+        ("matrix_error", "Error of the confusion matrices", 4),
+    ]:
+        rows = []
+        for case, results in cases.items():
+            cells = (
+                [chosen(result[method], "held_out")[quantity] for result in results]
+                for method in methods
+            )
+            rows.append([case, *(mean_and_std(cell, digits) for cell in cells)])
+        parts.append(f"## {title}\n\n{markdown(['case', *methods], rows)}")
+    everything = [result for results in cases.values() for result in results]
+    parts.append(f"## Mean over all cases and seeds\n\n{_overall(everything)}")
+    return "\n\n".join(parts)
+
+
+def _overall(results):
+    rows = []
+    for method in [*COUPLED, *OTHERS]:
+        by_labels = [chosen(r[method], "held_out") for r in results]
+        by_truth = [chosen(r[method], "held_out_truth") for r in results]
+        regrets = [
+            selection_regret(
+                [run.get("held_out", 0.0) for run in r[method]],
+                [run["accuracy"] for run in r[method]],
+            )
+            for r in results
+        ]
+        rows.append(
+            [
+                method,
+                f"{np.mean([run['accuracy'] for run in by_labels]):.3f}",
+                f"{np.mean([run['accuracy'] for run in by_truth]):.3f}",
+                f"{np.mean(regrets):.3f}",
+                f"{np.mean([run['seconds'] for run in by_labels]):.1f}",
+            ]
+        )
+    header = [
+        "method",
+        "accuracy, chosen by likelihood",
+        "chosen by truth of the same items",
+        "regret of the first choice",
+        "seconds a fit",
+    ]
+    return markdown(header, rows)
+
+
+def _name(case):
+    if case["kind"] == "machine":
+        return f"machine, {case['missing_rate']:.0%} missing"
+    return (
+        f"{case['kind'].replace('_', ' ')}, {case['labels_per_item']} of "
+        f"{case['n_annotators']}"
+    )
+
+
+def main(arguments=None):
+    options = parser(__doc__.split("\n")[0], data_home=False)
+    options.add_argument("--full", action="store_true", help="all cases")
+    options.add_argument("--quick", action="store_true", help="two small cases")
+    options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--n-jobs", type=int, default=2)
+    options.add_argument("--data", help="npz file with X, y [, X_test, y_test]")
+    options.add_argument("--out", default="results", help="directory of the results")
+    options = options.parse_args(arguments)
+
+    cases = [case for case, default in all_cases() if default or options.full]
+    n_items, max_epochs, seeds = 1000, 100, options.seeds
+    if options.quick:
+        cases, n_items, max_epochs, seeds = [cases[0], cases[-1]], 400, 15, 1
+    jobs = [
+        {
+            "case": case,
+            "seed": seed,
+            "path": options.data,
+            "n_items": n_items,
+            "max_epochs": max_epochs,
+        }
+        for seed in range(seeds)
+        for case in cases
+    ]
+    out = Path(options.out)
+    name = "synthetic_quick" if options.quick else "synthetic"
+    runs = run_study(
+        run_case, jobs, out / f"{name}.jsonl", n_jobs=options.n_jobs, title=name
+    )
+    command = "python benchmarks/synthetic.py"
+    command += " --full" * options.full + " --quick" * options.quick
+    text = (
+        f"# Simulated annotators\n\n`{command}`, {seeds} seeds, {n_items} items, "
+        f"{max_epochs} epochs; {versions()}.\n\n"
+        "A case is the kind of annotators, labels an item, and number of annotators. "
+        "Mean ± standard deviation over the seeds.\n"
+        f"\n{summary(runs)}\n"
+    )
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    draw_synthetic(runs, COUPLED, OTHERS, out / f"{name}.png")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
