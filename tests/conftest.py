@@ -5,12 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
-
-# Test processes run side by side, and small matrices gain nothing from threads.
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
