@@ -312,8 +312,8 @@ def expected_calibration_error(
     """
     if strategy not in ("uniform", "quantile") or n_bins < 1:
         raise ValueError(
-            "Expected strategy to be 'uniform' or 'quantile' and n_bins at least 1, got "
-            f"{strategy!r} and {n_bins!r}."
+            "Expected strategy to be 'uniform' or 'quantile' and n_bins at least 1, "
+            f"got {strategy!r} and {n_bins!r}."
         )
     y_true = check_truth(y_true)
     proba = np.asarray(proba, dtype=np.float64)
