@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 # Marks that are told apart without colour, too.
-_STYLES = ["o-", "s-", "^-", "o--", "s--", "^--", "x:", "+:", "k:"]
+_STYLES = ["o-", "s-", "^-", "o--", "s--", "^--", "D-", "x:", "+:", "k:"]
 
 
 def draw_synthetic(runs, coupled, others, path):

@@ -14,7 +14,7 @@ y and, if there, X_test and y_test from an npz file in place of digits.
 """
 
 import itertools
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,10 @@ COUPLED = {
     "joint + F": ("joint", "F"),
     "joint + W": ("joint", "W"),
 }
+# Start and learning rates of all of them.
+SETTINGS = {"init": "identity", "lr": 1e-3, "confusion_lr": 2e-2}
 OTHERS = [
+    "skccem's defaults",
     "majority vote, then the network",
     "Dawid-Skene, then the network",
     "the network on true labels",
@@ -113,38 +116,52 @@ def simulate(case, seed, path, n_items):
     return Problem(case["kind"], X, labels, y, X_test, y_test, matrices)
 
 
-def run_case(case, seed, path, n_items, max_epochs):
-    """Every method and strength on one problem: {method: list of measurements}."""
+@lru_cache(maxsize=1)
+def _simulated(case, seed, path, n_items):
+    """`simulate`, remembered for the methods that come one after the other."""
+    return simulate(dict(case), seed, path, n_items)
+
+
+def run_method(case, seed, method, path, n_items, max_epochs):
+    """The measurements of a method on one problem, for each of its strengths."""
     torch.set_num_threads(1)
-    problem = simulate(case, seed, path, n_items)
-    rows = np.arange(len(problem.truth))
-    labelled = rows[problem.labels.labels_per_item > 0]
-    train, held_out = train_test_split(labelled, test_size=0.2, random_state=seed)
-    part = problem.select(train)
+    problem = _simulated(tuple(case.items()), seed, path, n_items)
     fit = partial(fit_method, seed=seed, max_epochs=max_epochs)
-    measured = {}
-    for name, (likelihood, regularizer) in COUPLED.items():
-        measured[name] = []
-        for strength in STRENGTHS if regularizer else [0.0]:
-            params = {
-                "likelihood": likelihood,
-                "regularizer": regularizer,
-                "reg_strength": strength,
+    if method not in COUPLED:
+        return [{"strength": None, **fit(problem, method).measure(problem)}]
+    likelihood, regularizer = COUPLED[method]
+    labelled = np.flatnonzero(problem.labels.labels_per_item)
+    train, held_out = train_test_split(labelled, test_size=0.2, random_state=seed)
+    X_held, truth_held = problem.X[held_out], problem.truth[held_out]
+    part = problem.select(train)
+    measured = []
+    for strength in STRENGTHS if regularizer else [0.0]:
+        params = {
+            **SETTINGS,
+            "likelihood": likelihood,
+            "regularizer": regularizer,
+            "reg_strength": strength,
+        }
+        first = fit(part, params).estimator
+        measured.append(
+            {
+                "strength": strength,
+                "held_out": first.score(X_held, problem.labels[held_out]),
+                "held_out_truth": first.score(X_held, truth_held),
+                **fit(problem, params).measure(problem),
             }
-            first = fit(part, params).estimator
-            X_held, truth_held = problem.X[held_out], problem.truth[held_out]
-            fitted = fit(problem, params)
-            measured[name].append(
-                {
-                    "strength": strength,
-                    "held_out": first.score(X_held, problem.labels[held_out]),
-                    "held_out_truth": first.score(X_held, truth_held),
-                    **fitted.measure(problem),
-                }
-            )
-    for name in OTHERS:
-        measured[name] = [{"strength": None, **fit(problem, name).measure(problem)}]
+        )
     return measured
+
+
+def by_problem(runs):
+    """Runs of one method each, gathered into one for each case and seed."""
+    problems = {}
+    for run in runs:
+        job = {key: value for key, value in run["job"].items() if key != "method"}
+        found = problems.setdefault(str(job), {"job": job, "result": {}})
+        found["result"][run["job"]["method"]] = run["result"]
+    return list(problems.values())
 
 
 def chosen(runs, by):
@@ -231,21 +248,19 @@ def main(arguments=None):
     n_items, max_epochs, seeds = 1000, 100, options.seeds
     if options.quick:
         cases, n_items, max_epochs, seeds = [cases[0], cases[-1]], 400, 15, 1
+    shared = {"path": options.data, "n_items": n_items, "max_epochs": max_epochs}
     jobs = [
-        {
-            "case": case,
-            "seed": seed,
-            "path": options.data,
-            "n_items": n_items,
-            "max_epochs": max_epochs,
-        }
+        {"case": case, "seed": seed, "method": method, **shared}
         for seed in range(seeds)
         for case in cases
+        for method in [*COUPLED, *OTHERS]
     ]
     out = Path(options.out)
     name = "synthetic_quick" if options.quick else "synthetic"
-    runs = run_study(
-        run_case, jobs, out / f"{name}.jsonl", n_jobs=options.n_jobs, title=name
+    runs = by_problem(
+        run_study(
+            run_method, jobs, out / f"{name}.jsonl", n_jobs=options.n_jobs, title=name
+        )
     )
     command = "python benchmarks/synthetic.py"
     command += " --full" * options.full + " --quick" * options.quick

@@ -61,14 +61,19 @@ def test_a_third_of_the_cases_has_every_level_of_every_kind_once():
 
 @pytest.fixture(scope="module")
 def runs():
-    cases = [synthetic.all_cases()[n][0] for n in (10, -1)]
-    return [
-        {
-            "job": {"case": case, "seed": 0},
-            "result": synthetic.run_case(case, 0, None, 240, 2),
-        }
-        for case in cases
+    jobs = [
+        {"case": synthetic.all_cases()[n][0], "seed": 0, "method": method}
+        for n in (10, -1)
+        for method in [*synthetic.COUPLED, *synthetic.OTHERS]
     ]
+    done = [
+        {
+            "job": job,
+            "result": synthetic.run_method(**job, path=None, n_items=240, max_epochs=2),
+        }
+        for job in jobs
+    ]
+    return synthetic.by_problem(done)
 
 
 def test_every_method_is_measured_on_every_case(runs):
