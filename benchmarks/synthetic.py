@@ -13,38 +13,19 @@ items are trained on. An interrupted run goes on where it was. ``--data FILE`` t
 y and, if there, X_test and y_test from an npz file in place of digits.
 """
 
-import itertools
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from common import Problem, fit_method, parser, versions
+from cases import all_cases, name_of, simulated
+from common import fit_method, parser, versions
 from figures import draw_synthetic
-from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from study import markdown, mean_and_std, run_study
 
 from skccem.metrics import selection_regret
-from skccem.simulation import (
-    make_confusion_matrices,
-    make_crowd_labels,
-    make_machine_annotators,
-)
 
-KINDS = [
-    "separable_uniform",
-    "separable_random",
-    "diagonally_dominant",
-    "random",
-    "hammer_spammer",
-    "classwise_hammer_spammer",
-    "pairwise_flipper",
-    "symmetric",
-]
-LABELS_PER_ITEM = [1, 3, 5]
-N_ANNOTATORS = [5, 10, 25]
-MISSING_RATES = [0.5, 0.7, 0.9]
 STRENGTHS = [0.001, 0.01, 0.1]
 
 # Likelihood and regulariser of each coupled method.
@@ -66,66 +47,10 @@ OTHERS = [
 ]
 
 
-def all_cases():
-    """Every case as a dict, and whether it is in the third that runs by default."""
-    grid = itertools.product(
-        enumerate(KINDS), enumerate(LABELS_PER_ITEM), enumerate(N_ANNOTATORS)
-    )
-    cases = []
-    for (a, kind), (b, labels_per_item), (c, n_annotators) in grid:
-        case = {
-            "kind": kind,
-            "labels_per_item": labels_per_item,
-            "n_annotators": n_annotators,
-        }
-        cases.append((case, (a + b + c) % 3 == 0))
-    machines = [{"kind": "machine", "missing_rate": rate} for rate in MISSING_RATES]
-    return cases + [(case, True) for case in machines]
-
-
-def load_arrays(path, n_items, seed):
-    """Training and test items: digits, or the arrays of a file."""
-    if path is None:
-        X, y = load_digits(return_X_y=True)
-        X = np.float32(X / 16)
-    else:
-        with np.load(path) as archive:
-            X, y = np.float32(archive["X"]), archive["y"]
-            if "X_test" in archive:
-                X_test = np.float32(archive["X_test"])
-                return X[:n_items], X_test, y[:n_items], archive["y_test"]
-    return train_test_split(X, y, train_size=n_items, stratify=y, random_state=seed)
-
-
-def simulate(case, seed, path, n_items):
-    """The problem of a case: items, and labels of simulated annotators."""
-    X, X_test, y, y_test = load_arrays(path, n_items, seed)
-    n_classes = len(np.unique(y))
-    if case["kind"] == "machine":
-        machines = make_machine_annotators(
-            X, y, missing_rate=case["missing_rate"], random_state=seed
-        )
-        labels, matrices = machines.labels, machines.confusion_matrices
-    else:
-        matrices = make_confusion_matrices(
-            case["n_annotators"], n_classes, kind=case["kind"], random_state=seed
-        )
-        labels = make_crowd_labels(
-            y, matrices, labels_per_item=case["labels_per_item"], random_state=seed
-        )
-    return Problem(case["kind"], X, labels, y, X_test, y_test, matrices)
-
-
-@lru_cache(maxsize=1)
-def _simulated(case, seed, path, n_items):
-    """`simulate`, remembered for the methods that come one after the other."""
-    return simulate(dict(case), seed, path, n_items)
-
-
 def run_method(case, seed, method, path, n_items, max_epochs):
     """The measurements of a method on one problem, for each of its strengths."""
     torch.set_num_threads(1)
-    problem = _simulated(tuple(case.items()), seed, path, n_items)
+    problem = simulated(case, seed, path, n_items)
     fit = partial(fit_method, seed=seed, max_epochs=max_epochs)
     if method not in COUPLED:
         return [{"strength": None, **fit(problem, method).measure(problem)}]
@@ -173,7 +98,7 @@ def summary(runs):
     """The tables of a study as Markdown."""
     cases = {}
     for run in runs:
-        cases.setdefault(_name(run["job"]["case"]), []).append(run["result"])
+        cases.setdefault(name_of(run["job"]["case"]), []).append(run["result"])
     methods = [*COUPLED, *OTHERS]
     parts = []
     for quantity, title, digits in [
@@ -223,15 +148,6 @@ def _overall(results):
         "seconds a fit",
     ]
     return markdown(header, rows)
-
-
-def _name(case):
-    if case["kind"] == "machine":
-        return f"machine, {case['missing_rate']:.0%} missing"
-    return (
-        f"{case['kind'].replace('_', ' ')}, {case['labels_per_item']} of "
-        f"{case['n_annotators']}"
-    )
 
 
 def main(arguments=None):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import cases
 import study
 import synthetic
 
@@ -49,11 +50,11 @@ def test_means_leave_out_what_was_not_measured():
 
 
 def test_a_third_of_the_cases_has_every_level_of_every_kind_once():
-    third = [case for case, default in synthetic.all_cases() if default]
+    third = [case for case, default in cases.all_cases() if default]
     machines = [case for case in third if case["kind"] == "machine"]
     assert len(machines) == 3
-    assert len(third) - 3 == (len(synthetic.all_cases()) - 3) / 3 == 24
-    for kind in synthetic.KINDS:
+    assert len(third) - 3 == (len(cases.all_cases()) - 3) / 3 == 24
+    for kind in cases.KINDS:
         mine = [case for case in third if case["kind"] == kind]
         assert sorted(case["labels_per_item"] for case in mine) == [1, 3, 5]
         assert sorted(case["n_annotators"] for case in mine) == [5, 10, 25]
@@ -62,7 +63,7 @@ def test_a_third_of_the_cases_has_every_level_of_every_kind_once():
 @pytest.fixture(scope="module")
 def runs():
     jobs = [
-        {"case": synthetic.all_cases()[n][0], "seed": 0, "method": method}
+        {"case": cases.all_cases()[n][0], "seed": 0, "method": method}
         for n in (10, -1)
         for method in [*synthetic.COUPLED, *synthetic.OTHERS]
     ]
@@ -108,8 +109,8 @@ def test_arrays_of_a_file_replace_digits(tmp_path):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(90, 4)), np.arange(90) % 3
     np.savez(tmp_path / "data.npz", X=X, y=y, X_test=X[:9], y_test=y[:9])
-    case, _ = synthetic.all_cases()[0]
-    problem = synthetic.simulate(case, 0, tmp_path / "data.npz", 60)
+    case, _ = cases.all_cases()[0]
+    problem = cases.simulate(case, 0, tmp_path / "data.npz", 60)
     assert problem.X.shape == (60, 4)
     assert problem.X_test.shape == (9, 4)
     assert problem.labels.n_classes == 3
