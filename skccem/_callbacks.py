@@ -1,7 +1,43 @@
-"""Callbacks of the skorch net: progress and early stopping."""
+"""Callbacks of the skorch net: burn-in, early stopping and progress."""
 
 from skorch.callbacks import Callback, EarlyStopping, PrintLog
 from tqdm.auto import tqdm
+
+
+class BurnIn(Callback):
+    """Trains the first epochs by CCEM alone, without the regulariser.
+
+    Parameters
+    ----------
+    n_epochs : int
+    """
+
+    def __init__(self, n_epochs):
+        self.n_epochs = n_epochs
+
+    def on_epoch_begin(self, net, **kwargs):
+        # skorch counts the epoch before callbacks hear of it.
+        net.criterion_.burn_in = len(net.history) <= self.n_epochs
+
+
+class EarlyStoppingAfterBurnIn(EarlyStopping):
+    """Early stopping on what comes after the burn-in.
+
+    Parameters
+    ----------
+    burn_in : int
+        Epochs that neither count nor are returned to: they lack the regulariser.
+    **kwargs
+        As for ``skorch.callbacks.EarlyStopping``.
+    """
+
+    def __init__(self, burn_in=0, **kwargs):
+        super().__init__(**kwargs)
+        self.burn_in = burn_in
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) > self.burn_in:
+            super().on_epoch_end(net, **kwargs)
 
 
 class ProgressBar(Callback):
@@ -26,8 +62,8 @@ class ProgressBar(Callback):
             del self.bar_
 
 
-def make_callbacks(verbose, patience=None):
-    """The callbacks that ``verbose`` and early stopping ask for.
+def make_callbacks(verbose, patience=None, burn_in=0):
+    """The callbacks that the estimator's settings ask for.
 
     Parameters
     ----------
@@ -36,14 +72,17 @@ def make_callbacks(verbose, patience=None):
     patience : int, optional
         Epochs without a better held-out likelihood after which training ends and the
         best weights are restored.
+    burn_in : int
+        Epochs of CCEM alone, with which training begins.
 
     Returns
     -------
     list of (str, Callback)
     """
-    callbacks = []
+    callbacks = [("burn_in", BurnIn(burn_in))] if burn_in else []
     if patience is not None:
-        stopping = EarlyStopping(
+        stopping = EarlyStoppingAfterBurnIn(
+            burn_in,
             monitor="valid_log_likelihood",
             lower_is_better=False,
             patience=patience,

@@ -6,14 +6,14 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._crowd_methods import CrowdMethods
 from ._features import check_features, check_lengths
 from ._fitting import (
     accepted_dtypes,
-    choose_strength,
+    burn_in_epochs,
     learned_parameters,
     new_backbone,
     new_datasets,
@@ -53,10 +53,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         copied at each fit: its weights are the starting point and stay as they were.
     module_params : dict, default=None
         Keyword arguments of `module`.
-    hidden_layer_sizes : int or sequence of int, default=(128,)
+    hidden_layer_sizes : int or sequence of int, default=(512,)
         Widths of the perceptron's hidden layers; ``()`` for a linear classifier.
-    dropout : float in [0, 1), default=0.5
-        Share of each hidden layer of the perceptron that is dropped in training.
+    dropout : float in [0, 1), default=0.8
+        Share of each hidden layer of the perceptron that is dropped in training. The
+        default is for wide layers; narrow ones want less.
     likelihood : {"marginal", "joint"}, default="joint"
         Whether an item's labels are taken one by one, as in [1]_, or together, as in
         [2]_: ``log sum_k f_k(x) prod_m B_m[k, y_m]``. With one label an item both are
@@ -65,9 +66,13 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         Subtracted from the loss: ``log det`` of the second moment of the posteriors of
         a batch ("F") or of the stacked confusion matrices ("W") [1]_; or added: the
         mean trace of the confusion matrices ("trace") [3]_.
-    reg_strength : float or "auto", default="auto"
-        Weight of the regulariser, relative to the loss per label. "auto" is 0.02 for
-        "F" where labelled items have 1.5 labels or more on average, and 0.01 else.
+    reg_strength : float, default=0.02
+        Weight of the regulariser, relative to the loss per label.
+    burn_in : float in [0, 1) or int, default=0.4
+        Share of `max_epochs`, or number of epochs, with which training begins, by the
+        marginal likelihood and without the regulariser whatever the two say. Both the
+        joint likelihood and the volume of F build on what is known of the annotators
+        so far, and hold on to early mistakes; CCEM alone finds out whom to trust.
     init : {"identity", "majority_vote", "dawid_skene"} or array-like of shape \
             (n_annotators, n_classes, n_classes) or (n_classes, n_classes), \
             default="identity"
@@ -87,7 +92,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         Passes over the labelled items.
     early_stopping : bool, default=False
         Whether to hold out some items, to stop when the likelihood of their labels has
-        not risen for `n_iter_no_change` epochs, and to keep the best weights.
+        not risen for `n_iter_no_change` epochs after the burn-in, and to keep the best
+        weights.
     validation_fraction : float in (0, 1), default=0.1
         Share of the labelled items that early stopping holds out.
     n_iter_no_change : int, default=10
@@ -128,13 +134,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
     history_ : list of dict
         For each epoch `train_loss`, `train_log_likelihood` (per label, of the
-        likelihood that is trained, without the regulariser), `dur` in seconds and,
-        with early stopping, `valid_loss` and `valid_log_likelihood` (per label,
-        marginal).
+        likelihood that is trained in that epoch, without the regulariser), `dur` in
+        seconds and, with early stopping, `valid_loss` and `valid_log_likelihood` (per
+        label, marginal).
     n_iter_ : int
         Epochs of the last fit.
-    reg_strength_ : float
-        The strength that was used.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` holds the torch module.
     n_features_in_ : int
@@ -186,9 +190,10 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "likelihood": [StrOptions({"marginal", "joint"})],
         "regularizer": [StrOptions({"F", "W", "trace"}), None],
-        "reg_strength": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
+        "reg_strength": [Interval(Real, 0, None, closed="left")],
+        "burn_in": [
+            Interval(RealNotInt, 0, 1, closed="left"),
+            Interval(Integral, 0, None, closed="left"),
         ],
         "init": [
             StrOptions({"identity", "majority_vote", "dawid_skene"}),
@@ -217,11 +222,12 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         module=None,
         *,
         module_params=None,
-        hidden_layer_sizes=(128,),
-        dropout=0.5,
+        hidden_layer_sizes=(512,),
+        dropout=0.8,
         likelihood="joint",
         regularizer="F",
-        reg_strength="auto",
+        reg_strength=0.02,
+        burn_in=0.4,
         init="identity",
         optimizer="adam",
         lr=1e-3,
@@ -247,6 +253,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.likelihood = likelihood
         self.regularizer = regularizer
         self.reg_strength = reg_strength
+        self.burn_in = burn_in
         self.init = init
         self.optimizer = optimizer
         self.lr = lr
@@ -307,6 +314,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         check_net_params(self.net_params)
+        burn_in = burn_in_epochs(self)
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
         device = choose_device(self.device)
@@ -323,9 +331,6 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         if crowd:
             warn_unused(labels, active)
 
-        self.reg_strength_ = choose_strength(
-            self.reg_strength, self.regularizer, labels
-        )
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         seen = labels.select_annotators(labels.annotators[active])
@@ -339,7 +344,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             known = continued and self.net_.module_.confusion_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
             network = new_network(backbone, start[active], crowd)
-            net = new_net(self, network, X, seed, device)
+            # A solution to go on from knows whom to trust.
+            n_burn_in = 0 if known or not crowd else burn_in
+            net = new_net(self, network, X, seed, device, n_burn_in)
             net.train(train_set, valid_set)
             self._log_confusion, self.class_prior_ = learned_parameters(
                 net, X, labels, weight, active

@@ -21,32 +21,37 @@ from ._probability import (
 from ._start import start_confusion
 from ._training import CrowdDataset
 
-# What "auto" means as the strength of a regulariser. F does more good where items have
-# several labels; with one, its push towards confident posteriors can come before the
-# classifier knows whom to trust.
-_STRENGTH = 0.01
-_STRENGTH_F_SEVERAL_LABELS = 0.02
 
-
-def choose_strength(reg_strength, regularizer, labels):
-    """The strength of the regulariser as a number.
+def burn_in_epochs(estimator):
+    """Epochs of CCEM alone, with which training begins.
 
     Parameters
     ----------
-    reg_strength : float or "auto"
-        "auto" is 0.02 for F where labelled items have 1.5 labels or more on average,
-        and 0.01 else.
-    regularizer : {"F", "W", "trace", None}
-    labels : CrowdLabels
+    estimator : CrowdClassifier
+        Its `burn_in`, a share of `max_epochs` or a number of epochs, is used.
 
     Returns
     -------
-    float
+    int
+        Zero where CCEM is all there is.
+
+    Raises
+    ------
+    ValueError
+        If no epoch would be left.
     """
-    if reg_strength != "auto":
-        return float(reg_strength)
-    several = labels.n_labels >= 1.5 * np.count_nonzero(labels.labels_per_item)
-    return _STRENGTH_F_SEVERAL_LABELS if regularizer == "F" and several else _STRENGTH
+    burn_in, max_epochs = estimator.burn_in, estimator.max_epochs
+    if not isinstance(burn_in, Integral):
+        burn_in = int(burn_in * max_epochs)
+    elif burn_in >= max_epochs:
+        raise ValueError(
+            f"burn_in={burn_in} epochs leave none of max_epochs={max_epochs} for the "
+            "likelihood and the regularizer: lower burn_in, or raise max_epochs."
+        )
+    regularized = estimator.regularizer is not None and estimator.reg_strength > 0
+    if estimator.likelihood == "marginal" and not regularized:
+        return 0
+    return int(burn_in)
 
 
 def split_items(labels, weight, validation_fraction, rng):

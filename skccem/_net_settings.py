@@ -96,7 +96,7 @@ def choose_device(device):
     return str(device)
 
 
-def new_net(estimator, network, X, seed, device):
+def new_net(estimator, network, X, seed, device, burn_in=0):
     """The skorch net with the estimator's settings.
 
     Parameters
@@ -106,6 +106,8 @@ def new_net(estimator, network, X, seed, device):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     seed : int
     device : str
+    burn_in : int
+        Epochs of CCEM alone, with which training begins.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def new_net(estimator, network, X, seed, device):
     settings = {
         "criterion__likelihood": estimator.likelihood,
         "criterion__regularizer": estimator.regularizer,
-        "criterion__reg_strength": estimator.reg_strength_,
+        "criterion__reg_strength": estimator.reg_strength,
         "optimizer": optimizer,
         "optimizer__param_groups": [
             ("confusion_logits", {"lr": estimator.confusion_lr} | no_decay)
@@ -135,7 +137,7 @@ def new_net(estimator, network, X, seed, device):
         "max_epochs": estimator.max_epochs,
         "device": device,
         "callbacks": [
-            *make_callbacks(estimator.verbose, patience),
+            *make_callbacks(estimator.verbose, patience, burn_in),
             *(estimator.callbacks or []),
         ],
         "verbose": max(int(estimator.verbose) - 1, 0),

@@ -116,8 +116,9 @@ class EvenBatches:
 class CrowdLoss(nn.Module):
     """Mean negative log-likelihood per label, plus the regulariser while training.
 
-    In evaluation mode it is the unpenalised marginal likelihood, whatever is trained,
-    so that held-out values compare across likelihoods and strengths.
+    In evaluation mode, and while ``burn_in`` is set, it is the unpenalised marginal
+    likelihood, whatever is trained. So held-out values compare across likelihoods and
+    strengths.
 
     Parameters
     ----------
@@ -131,6 +132,8 @@ class CrowdLoss(nn.Module):
         self.likelihood = likelihood
         self.regularizer = regularizer if reg_strength else None
         self.reg_strength = reg_strength
+        # Whether to train by CCEM alone for now.
+        self.burn_in = False
 
     def forward(self, output, target):
         """Loss of a batch, the sum of log-likelihoods, and the weight of its labels.
@@ -154,7 +157,8 @@ class CrowdLoss(nn.Module):
             target["annotator"],
             target["label"],
         )
-        if self.training and self.likelihood == "joint":
+        full = self.training and not self.burn_in
+        if full and self.likelihood == "joint":
             log_likelihood, per_row = joint_log_likelihood(*arguments), weight
         else:
             log_likelihood = marginal_log_likelihood(*arguments)
@@ -166,7 +170,7 @@ class CrowdLoss(nn.Module):
             n_labels = weight[item].sum()
         log_likelihood = log_likelihood.sum()
         loss = -log_likelihood / n_labels
-        if self.training and self.regularizer is not None:
+        if full and self.regularizer is not None:
             loss = loss + self.reg_strength * self._penalty(
                 log_posterior, log_confusion, weight
             )

@@ -155,6 +155,31 @@ def test_callbacks_after_early_stopping_see_the_last_epoch(data):
     assert len(seen.weights_) == len(net.history) < 200
 
 
+def test_early_stopping_passes_over_the_burn_in(data):
+    # The best epoch of all is in the burn-in, the best one after it is the fourth.
+    fall = Fixed(lambda epoch: -epoch)
+    net = make_net([("fixed", fall), *make_callbacks(0, patience=2, burn_in=3)])
+    net.train(*data)
+    assert len(net.history) == 6
+    assert dict(net.callbacks_)["early_stopping"].best_epoch_ == 4
+
+
+def test_burn_in_is_over_after_its_epochs(data):
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.seen_ = []
+
+        def on_batch_end(self, net, training, **kwargs):
+            if training:
+                self.seen_.append(net.criterion_.burn_in)
+
+    watch = Watch()
+    net = make_net([*make_callbacks(0, burn_in=2), ("watch", watch)], max_epochs=4)
+    net.train(*data)
+    n_batches = len(watch.seen_) // 4
+    assert watch.seen_ == [True] * 2 * n_batches + [False] * 2 * n_batches
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("when", ["on_epoch_begin", "on_batch_end", "on_train_begin"])
 def test_the_bar_closes_however_training_ends(data, bars, error, when, capsys):

@@ -26,6 +26,7 @@ from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 SMALL = {
     "hidden_layer_sizes": (16,),
+    "dropout": 0.5,
     "batch_size": 40,
     "max_epochs": 15,
     "lr": 1e-2,
@@ -429,6 +430,33 @@ def test_early_stopping_stops_and_keeps_the_best_weights(crowd):
     assert clf.n_iter_ < 500
     held_out = [epoch["valid_log_likelihood"] for epoch in clf.history_]
     assert np.argmax(held_out) < clf.n_iter_ - 1
+
+
+@pytest.mark.parametrize("regularizer", ["F", "W", "trace"])
+def test_the_burn_in_is_ccem_alone(crowd, regularizer):
+    X, Y, _ = crowd
+    ccem = small(likelihood="marginal", regularizer=None).fit(X, Y)
+    clf = small(regularizer=regularizer, burn_in=10).fit(X, Y)
+    loss, full = (
+        np.array([epoch["train_loss"] for epoch in fitted.history_])
+        for fitted in (ccem, clf)
+    )
+    assert_array_equal(full[:10], loss[:10])
+    assert (full[10:] != loss[10:]).all()
+    shorter = small(regularizer=regularizer, burn_in=10, max_epochs=11).fit(X, Y)
+    assert_array_equal([epoch["train_loss"] for epoch in shorter.history_], full[:11])
+
+
+def test_a_continued_fit_has_no_burn_in(crowd):
+    X, Y, _ = crowd
+    clf = small(warm_start=True, burn_in=14).fit(X, Y)
+    losses = [
+        clf.set_params(burn_in=burn_in, max_epochs=2, lr=1e-12, confusion_lr=0)
+        .fit(X, Y)
+        .history_[0]["train_loss"]
+        for burn_in in (0, 1)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 def test_warm_start_goes_on_from_the_last_solution(crowd):

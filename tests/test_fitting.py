@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     accepted_dtypes,
-    choose_strength,
+    burn_in_epochs,
     learned_parameters,
     new_backbone,
     new_datasets,
@@ -54,11 +54,12 @@ def start(backbone, labels, init="identity", crowd=True):
 
 def train(labels, X, **settings):
     """The net of an estimator's settings, trained, and its data set."""
-    estimator = CrowdClassifier(**{"max_epochs": 3, "dropout": 0} | settings)
+    estimator = CrowdClassifier(
+        **{"max_epochs": 3, "dropout": 0, "reg_strength": 0.01} | settings
+    )
     with seeded(0, "cpu"):
         backbone = new_backbone(estimator, X, N_CLASSES)
     network = start(backbone, labels)
-    estimator.reg_strength_ = 0.01
     net = new_net(estimator, network, X, 0, "cpu")
     train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
     net.train(train_set)
@@ -181,15 +182,30 @@ def test_a_continued_fit_starts_from_what_was_learned(labels):
 
 
 @pytest.mark.parametrize(
-    ("per_item", "regularizer", "strength"),
-    [(1, "F", 0.01), (2, "F", 0.02), (1, "W", 0.01), (2, "W", 0.01)],
+    ("burn_in", "n_epochs"), [(0.0, 0), (0.4, 10), (0.99, 24), (0, 0), (1, 1), (24, 24)]
 )
-def test_automatic_strength_depends_on_labels_per_item(per_item, regularizer, strength):
-    Y = np.full((10, 4), -1)
-    Y[:8, :per_item] = 1
-    labels = CrowdLabels.from_matrix(Y, classes=[0, 1])
-    assert choose_strength("auto", regularizer, labels) == strength
-    assert choose_strength(0.5, regularizer, labels) == 0.5
+def test_burn_in_is_a_share_or_a_number_of_epochs(burn_in, n_epochs):
+    estimator = CrowdClassifier(burn_in=burn_in, max_epochs=25)
+    assert burn_in_epochs(estimator) == n_epochs
+
+
+def test_a_burn_in_that_leaves_no_epoch_is_an_error():
+    with pytest.raises(ValueError, match="burn_in=25 epochs leave none"):
+        burn_in_epochs(CrowdClassifier(burn_in=25, max_epochs=25))
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_epochs"),
+    [
+        ({"regularizer": None}, 0),
+        ({"regularizer": "F", "reg_strength": 0.0}, 0),
+        ({"regularizer": "F"}, 40),
+        ({"regularizer": None, "likelihood": "joint"}, 40),
+    ],
+)
+def test_there_is_no_burn_in_where_ccem_is_all_there_is(settings, n_epochs):
+    estimator = CrowdClassifier(**{"likelihood": "marginal"} | settings)
+    assert burn_in_epochs(estimator) == n_epochs
 
 
 def test_one_annotator_of_an_ordinary_classifier_is_always_right(labels):

@@ -43,8 +43,9 @@ def start(backbone, labels):
 
 def train(labels, X, **settings):
     """The net of an estimator's settings, trained, and its data set."""
-    estimator = CrowdClassifier(**{"max_epochs": 3, "dropout": 0} | settings)
-    estimator.reg_strength_ = 0.01
+    estimator = CrowdClassifier(
+        **{"max_epochs": 3, "dropout": 0, "reg_strength": 0.01} | settings
+    )
     with seeded(0, "cpu"):
         network = start(new_backbone(estimator, X, 3), labels)
     net = new_net(estimator, network, X, 0, "cpu")

@@ -31,7 +31,13 @@ from skccem.simulation import make_confusion_matrices, make_crowd_labels
 # Small folds leave annotators without labels, and say so.
 UNUSED = pytest.mark.filterwarnings("ignore::skccem.exceptions.UnusedDataWarning")
 
-SMALL = {"hidden_layer_sizes": (32,), "batch_size": 32, "max_epochs": 30, "lr": 1e-2}
+SMALL = {
+    "hidden_layer_sizes": (32,),
+    "dropout": 0.5,
+    "batch_size": 32,
+    "max_epochs": 30,
+    "lr": 1e-2,
+}
 TINY = {**SMALL, "max_epochs": 3, "random_state": 0}
 
 
