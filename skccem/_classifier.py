@@ -22,7 +22,7 @@ from ._fitting import (
     start_log_confusion,
 )
 from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
-from ._random_state import random_generator, seeded
+from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._targets import (
     active_annotators,
@@ -103,9 +103,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         Whether `fit` goes on from the last solution, with a new optimiser.
     random_state : int, RandomState or None, default=None
         Of initial weights, dropout, order of items and held-out items. An int makes
-        fits bit-identical on one machine, also in worker processes. None takes a new
-        seed at each fit. The global random states of NumPy and torch are left as they
-        were found. Threads share torch's generator: fits that run side by side in
+        fits bit-identical on one machine, also in worker processes: the perceptron has
+        one thread on a CPU, while for a `module` of yours the same
+        ``torch.set_num_threads`` must be set everywhere (joblib's workers have fewer).
+        None takes a new seed at each fit. The global random states of NumPy and torch
+        are left as they were found. Threads share them: fits that run side by side in
         threads are correct, but not reproducible.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
@@ -330,7 +332,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         seed = int(rng.randint(np.iinfo(np.int32).max))
         seen = labels.select_annotators(labels.annotators[active])
         train_set, valid_set = new_datasets(self, X, seen, weight, rng)
-        with seeded(seed, device):
+        with reproducible(self.module, seed, device):
             if continued:
                 backbone = self.net_.module_.backbone
             else:
@@ -395,7 +397,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         double = precision_of(self.net_.module_) == torch.float64
         dtype = np.float64 if double and self.module is None else np.float32
         X = self._check_features(X, dtype, reset=False)
-        return self.net_.predict_log_posterior(X)
+        net = self.net_
+        with reproducible(self.module, net.seed, net.device):
+            return net.predict_log_posterior(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -294,6 +294,22 @@ def test_a_seed_makes_fits_bit_identical_here_and_in_workers(crowd):
     assert len({*bits(1), *bits(2)}) == 1
 
 
+def test_the_perceptron_is_bit_identical_whatever_the_number_of_threads():
+    # Enough numbers that torch would divide a sum among threads.
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(1000, 512)), rng.integers(-1, 5, (1000, 6))
+    before, bits = torch.get_num_threads(), set()
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            clf = CrowdClassifier(max_epochs=2, random_state=0).fit(X, Y)
+            bits.add(clf.predict_proba(X).tobytes() + bytes(clf.confusion_matrices_))
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(bits) == 1
+
+
 def test_different_seeds_and_no_seed_differ(crowd):
     X, Y, _ = crowd
     fits = [small(random_state=seed).fit(X, Y) for seed in (0, 1, None, None)]
@@ -312,6 +328,31 @@ def test_global_random_states_are_left_alone(crowd, random_state):
     clf.predict(X)
     clf.score(X, Y)
     clf.score(X, truth)
+    assert_array_equal(legacy_state(), numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+class Noisy(Items):
+    """Items that draw from both global generators."""
+
+    def __getitem__(self, index):
+        noise = torch.rand(5) + np.random.random()  # noqa: NPY002
+        return self.X[index] + noise
+
+
+class NoisyModule(nn.Linear):
+    def forward(self, batch):
+        return super().forward(batch + torch.rand_like(batch))
+
+
+def test_data_and_modules_that_draw_are_reproducible_and_leave_global_states(crowd):
+    X, Y, _ = crowd
+    clf = small(max_epochs=2, module=NoisyModule(5, 3))
+    numpy_state, torch_state = legacy_state(), torch.get_rng_state()
+    fits = [clone(clf).fit(Noisy(X), Y) for _ in range(2)]
+    first, second = (fit.predict_proba(Noisy(X)) for fit in fits)
+    assert_array_equal(first, second)
+    fits[0].score(Noisy(X), Y)
     assert_array_equal(legacy_state(), numpy_state)
     assert torch.equal(torch.get_rng_state(), torch_state)
 
