@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._crowd_methods import CrowdMethods
-from ._features import check_features, check_lengths
+from ._features import check_features, check_lengths, number_type
 from ._fitting import (
     accepted_dtypes,
     choose_strength,
@@ -18,8 +18,8 @@ from ._fitting import (
     new_backbone,
     new_datasets,
     new_network,
-    precision_of,
     start_log_confusion,
+    unchanged_if_it_fails,
 )
 from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
 from ._random_state import random_generator, reproducible
@@ -267,6 +267,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.net_params = net_params
 
+    @unchanged_if_it_fails
     def fit(self, X, y, sample_weight=None):
         """Learn from the labels of a crowd.
 
@@ -312,18 +313,18 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
         device = choose_device(self.device)
-        dtypes = accepted_dtypes(self.module, device)
+        last = self.net_ if continued else None
+        dtypes = accepted_dtypes(self.module, device, last)
         X = self._check_features(X, dtypes, reset=not continued)
         check_lengths(X, labels)
         weight = check_weight(sample_weight, labels)
         check_trainable(labels)
-        itemsize = getattr(X, "dtype", np.dtype(np.float32)).itemsize
-        check_memory(labels.n_annotators, labels.n_classes, itemsize)
+        check_memory(labels.n_annotators, labels.n_classes, number_type(X).itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
         active = active_annotators(labels, weight)
         if crowd:
-            warn_unused(labels, active)
+            warn_unused(labels, active, stacklevel=4)
 
         self.reg_strength_ = choose_strength(
             self.reg_strength, self.regularizer, labels
@@ -333,10 +334,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         seen = labels.select_annotators(labels.annotators[active])
         train_set, valid_set = new_datasets(self, X, seen, weight, rng)
         with reproducible(self.module, seed, device):
-            if continued:
-                backbone = self.net_.module_.backbone
-            else:
-                backbone = new_backbone(self, X, labels.n_classes)
+            backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.confusion_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
@@ -393,11 +391,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
 
     def _log_posterior(self, X):
-        # Only the perceptron is trained in double precision.
-        double = precision_of(self.net_.module_) == torch.float64
-        dtype = np.float64 if double and self.module is None else np.float32
-        X = self._check_features(X, dtype, reset=False)
         net = self.net_
+        dtypes = accepted_dtypes(self.module, net.device, net)
+        X = self._check_features(X, dtypes, reset=False)
         with reproducible(self.module, net.seed, net.device):
             return net.predict_log_posterior(X)
 

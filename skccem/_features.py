@@ -95,6 +95,22 @@ def n_items(X):
     return len(X) if isinstance(X, Dataset) else X.shape[0]
 
 
+def number_type(X):
+    """The type of the numbers that ``X`` gives; float32 where items are made of parts.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Returns
+    -------
+    dtype
+    """
+    # A Dataset may have a dtype of its own, which says something else.
+    table = isinstance(X, np.ndarray) or sparse.issparse(X)
+    return X.dtype if table else np.dtype(np.float32)
+
+
 def check_lengths(X, labels):
     """Raise unless there is one row of labels for every item.
 

@@ -3,13 +3,14 @@
 The skorch net that they train comes from ``_net_settings``.
 """
 
+import copy
+import functools
 from numbers import Integral
 
 import numpy as np
 import torch
-from scipy import sparse
 
-from ._features import n_items, take_batch
+from ._features import n_items, number_type, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
 from ._probability import (
     expected_counts,
@@ -26,6 +27,32 @@ from ._training import CrowdDataset
 # classifier knows whom to trust.
 _STRENGTH = 0.01
 _STRENGTH_F_SEVERAL_LABELS = 0.02
+
+
+def unchanged_if_it_fails(fit):
+    """Decorator of ``fit``: where it raises, all attributes are as they were before.
+
+    Parameters
+    ----------
+    fit : method
+        Replaces attributes, and never changes them in place.
+
+    Returns
+    -------
+    method
+    """
+
+    @functools.wraps(fit)
+    def wrapper(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapper
 
 
 def choose_strength(reg_strength, regularizer, labels):
@@ -83,8 +110,8 @@ def split_items(labels, weight, validation_fraction, rng):
     return np.sort(shuffled[n_valid:]), np.sort(shuffled[:n_valid])
 
 
-def new_backbone(estimator, X, n_classes):
-    """The untrained network, seen to work on the first items.
+def new_backbone(estimator, X, n_classes, continued=False):
+    """The network to train, seen to work on the first items.
 
     Parameters
     ----------
@@ -92,16 +119,22 @@ def new_backbone(estimator, X, n_classes):
         Its `module`, `module_params`, `hidden_layer_sizes` and `dropout` are used.
     X : ndarray, CSR, dict of arrays, or torch Dataset
     n_classes : int
+    continued : bool
+        Whether it is a copy of the one that an earlier fit trained.
 
     Returns
     -------
     nn.Module
     """
+    if continued:
+        # A copy, so that a fit that fails leaves the last one's as it was.
+        return copy.deepcopy(estimator.net_.module_.backbone)
     if estimator.module is None:
         sizes = estimator.hidden_layer_sizes
         sizes = (sizes,) if isinstance(sizes, Integral) else sizes
         mlp = make_mlp(X.shape[1], n_classes, sizes, estimator.dropout)
-        return mlp.double() if X.dtype == np.float64 else mlp
+        # Both ways: torch's default type may be float64.
+        return mlp.double() if X.dtype == np.float64 else mlp.float()
     n_features = getattr(estimator, "n_features_in_", None)
     backbone = make_backbone(
         estimator.module, estimator.module_params or {}, n_features, n_classes
@@ -169,24 +202,30 @@ def precision_of(module):
     return torch.float64 if wide else torch.float32
 
 
-def accepted_dtypes(module, device):
-    """Types of array that training takes without conversion, the preferred one first.
+def accepted_dtypes(module, device, net=None):
+    """Types of array that are taken without conversion, the preferred one first.
 
-    The perceptron is trained in the precision of ``X``, as scikit-learn's is. A module
-    of the user's has parameters of its own type, and accelerators are made for float32.
+    The perceptron is trained in the precision of ``X``, as scikit-learn's is, and keeps
+    it. A module of the user's has parameters of its own type, and accelerators are made
+    for float32.
 
     Parameters
     ----------
     module : None, nn.Module, or callable
     device : str
+    net : CrowdNet, optional
+        The trained net that is to predict or to be trained on.
 
     Returns
     -------
     list of dtypes
     """
-    if module is None and device == "cpu":
-        return [np.float64, np.float32]
-    return [np.float32]
+    if module is not None:
+        return [np.float32]
+    if net is not None:
+        double = precision_of(net.module_) == torch.float64
+        return [np.float64 if double else np.float32]
+    return [np.float64, np.float32] if device == "cpu" else [np.float32]
 
 
 def new_datasets(estimator, X, labels, weight, rng):
@@ -209,10 +248,8 @@ def new_datasets(estimator, X, labels, weight, rng):
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
     if weight is not None:
-        is_table = isinstance(X, np.ndarray) or sparse.issparse(X)
-        dtype = X.dtype if is_table else np.float32
         weight = np.where(labels.labels_per_item > 0, weight, 0)
-        weight = (weight / weight.max()).astype(dtype)
+        weight = (weight / weight.max()).astype(number_type(X))
     gather = estimator.regularizer not in {"W", "trace"}
     train_set, valid_set = (
         CrowdDataset(X, labels, weight, items, gather_annotators=gather)

@@ -252,7 +252,7 @@ def active_annotators(labels, sample_weight=None):
     return np.bincount(annotators, minlength=labels.n_annotators) > 0
 
 
-def warn_unused(labels, active):
+def warn_unused(labels, active, stacklevel=3):
     """Tell of items and annotators without labels, in one warning.
 
     Parameters
@@ -260,6 +260,8 @@ def warn_unused(labels, active):
     labels : CrowdLabels
     active : bool ndarray of shape (n_annotators,)
         What ``active_annotators`` returned.
+    stacklevel : int
+        Frames up to the user's, counted from the warning.
     """
     n_items = int(np.sum(labels.labels_per_item == 0))
     n_idle = int(np.sum(~active))
@@ -275,7 +277,7 @@ def warn_unused(labels, active):
             "items of weight zero, and get the pooled confusion matrix"
         )
     if parts:
-        warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=3)
+        warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=stacklevel)
 
 
 def _shown(values, most=8):

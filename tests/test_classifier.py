@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
+from skorch.callbacks import Callback
 from skorch.helper import SliceDataset, SliceDict
 from torch import nn
 from torch.utils.data import Dataset
@@ -70,6 +71,10 @@ class TwoInputs(nn.Module):
 
 def linear(n_features, n_classes):
     return nn.Linear(n_features, n_classes)
+
+
+def linear_of_five(n_features, n_classes):
+    return nn.Linear(5, n_classes)
 
 
 # What is learned
@@ -403,6 +408,16 @@ def test_a_dataset_gives_what_the_array_gives(crowd):
         assert_array_equal(clf.predict_proba(form), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", np.float32, float, object])
+def test_a_dataset_may_have_a_dtype_of_its_own(crowd, dtype):
+    X, Y, _ = crowd
+    data = Items(X)
+    data.dtype = dtype
+    clf = small(module=linear_of_five, max_epochs=1)
+    expected = clone(clf).fit(Items(X), Y).confusion_matrices_
+    assert_array_equal(clf.fit(data, Y).confusion_matrices_, expected)
+
+
 def test_images_train_a_convolutional_network():
     X, truth = load_digits(return_X_y=True)
     images = (X[:600] / 16).reshape(-1, 1, 8, 8)
@@ -492,6 +507,66 @@ def test_warm_start_from_one_label_an_item_learns_a_crowd_of_one(crowd):
     assert (clf.confusion_matrices_ < 1).all()
     assert clf.score(X, truth) > 0.8
     assert_array_equal(clf.fit(X, truth).confusion_matrices_[0], np.eye(3))
+
+
+@pytest.mark.parametrize(("first", "then"), [("f4", "f8"), ("f8", "f4")])
+def test_a_continued_fit_keeps_its_precision(crowd, first, then):
+    X, Y, _ = crowd
+    clf = small(warm_start=True, max_epochs=2).fit(X.astype(first), Y)
+    clf.fit(X.astype(then), Y, sample_weight=np.ones(240))
+    assert clf.predict_proba(X.astype(then)).dtype == np.dtype(first)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_precision_is_that_of_items_whatever_torchs_default(crowd, dtype):
+    X, Y, _ = crowd
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        clf = small(max_epochs=2).fit(X.astype(dtype), Y)
+        proba = clf.predict_proba(X.astype(dtype))
+    finally:
+        torch.set_default_dtype(before)
+    assert proba.dtype == np.dtype(dtype)
+
+
+class Fails(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise RuntimeError("on purpose, with weights that were already changed")
+
+
+def state(clf):
+    """Everything that a fit sets, as bytes or text."""
+    return {
+        name: pickle.dumps(value) if isinstance(value, np.ndarray) else repr(value)
+        for name, value in vars(clf).items()
+        if name.endswith("_") and name != "net_"
+    } | {name: value.clone() for name, value in clf.net_.module_.state_dict().items()}
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_fit_that_fails_leaves_the_last_one(crowd, warm_start):
+    X, Y, _ = crowd
+    clf = small(max_epochs=3, warm_start=warm_start).fit(X, Y)
+    before, proba = state(clf), clf.predict_proba(X)
+    columns = X if warm_start else X[:, :4]
+    clf.set_params(callbacks=[Fails()], reg_strength=0.3)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        clf.fit(columns, Y)
+    after = state(clf)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert np.array_equal(value, after[name]), name
+    assert_array_equal(clf.predict_proba(X), proba)
+
+
+def test_a_first_fit_that_fails_leaves_an_unfitted_estimator(crowd):
+    X, Y, _ = crowd
+    clf = small(callbacks=[Fails()])
+    before = vars(clf).copy()
+    with pytest.raises(RuntimeError, match="on purpose"):
+        clf.fit(X, Y)
+    assert vars(clf) == before
 
 
 def test_annotators_all_of_whose_labels_weigh_nothing_are_idle(crowd):
