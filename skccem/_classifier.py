@@ -124,7 +124,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_annotators_ : int
     confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
         ``[m, k, l]`` = P(annotator m says class l, given the true class is k). Rows sum
-        to one. An annotator without labels has the pooled matrix.
+        to one. An annotator without labels to train on has the pooled matrix.
     class_prior_ : ndarray of shape (n_classes,)
         Estimated frequencies of the true classes among the labelled items.
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
@@ -306,7 +306,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         -----
         UnusedDataWarning
             If items have no labels, which are left out of training, or annotators gave
-            none, who get the pooled confusion matrix. Both are counted.
+            none, or only to items that early stopping holds out, and get the pooled
+            confusion matrix. All are counted.
         """
         self._validate_params()
         check_net_params(self.net_params)
@@ -317,32 +318,31 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         dtypes = accepted_dtypes(self.module, device, last)
         X = self._check_features(X, dtypes, reset=not continued)
         check_lengths(X, labels)
-        weight = check_weight(sample_weight, labels)
+        weight = check_weight(sample_weight, labels, number_type(X))
         check_trainable(labels)
         check_memory(labels.n_annotators, labels.n_classes, number_type(X).itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
-        active = active_annotators(labels, weight)
-        if crowd:
-            warn_unused(labels, active, stacklevel=4)
 
         self.reg_strength_ = choose_strength(
-            self.reg_strength, self.regularizer, labels
+            self.reg_strength, self.regularizer, labels, weight
         )
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        seen = labels.select_annotators(labels.annotators[active])
-        train_set, valid_set = new_datasets(self, X, seen, weight, rng)
+        train_set, valid_set, trained = new_datasets(self, X, labels, weight, rng)
         with reproducible(self.module, seed, device):
             backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.confusion_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
-            network = new_network(backbone, start[active], crowd)
+            network = new_network(backbone, start[trained], crowd)
             net = new_net(self, network, X, seed, device)
+            if crowd:
+                active = active_annotators(labels, weight)
+                warn_unused(labels, active, trained, stacklevel=4)
             net.train(train_set, valid_set)
             self._log_confusion, self.class_prior_ = learned_parameters(
-                net, X, labels, weight, active
+                net, X, labels, weight, trained
             )
         self.confusion_matrices_ = np.exp(self._log_confusion)
         self.classes_ = labels.classes

@@ -20,6 +20,7 @@ from ._probability import (
     safe_log,
 )
 from ._start import start_confusion
+from ._targets import active_annotators
 from ._training import CrowdDataset
 
 # What "auto" means as the strength of a regulariser. F does more good where items have
@@ -55,7 +56,7 @@ def unchanged_if_it_fails(fit):
     return wrapper
 
 
-def choose_strength(reg_strength, regularizer, labels):
+def choose_strength(reg_strength, regularizer, labels, weight=None):
     """The strength of the regulariser as a number.
 
     Parameters
@@ -65,6 +66,8 @@ def choose_strength(reg_strength, regularizer, labels):
         and 0.01 else.
     regularizer : {"F", "W", "trace", None}
     labels : CrowdLabels
+    weight : ndarray of shape (n_samples,), optional
+        Items of weight zero do not count.
 
     Returns
     -------
@@ -72,8 +75,15 @@ def choose_strength(reg_strength, regularizer, labels):
     """
     if reg_strength != "auto":
         return float(reg_strength)
-    several = labels.n_labels >= 1.5 * np.count_nonzero(labels.labels_per_item)
+    n_labels = labels.labels_per_item[_usable_items(labels, weight)]
+    several = n_labels.sum() >= 1.5 * len(n_labels)
     return _STRENGTH_F_SEVERAL_LABELS if regularizer == "F" and several else _STRENGTH
+
+
+def _usable_items(labels, weight):
+    """Items with labels and a positive weight."""
+    usable = labels.labels_per_item > 0
+    return np.flatnonzero(usable if weight is None else usable & (weight > 0))
 
 
 def split_items(labels, weight, validation_fraction, rng):
@@ -94,10 +104,7 @@ def split_items(labels, weight, validation_fraction, rng):
     train_items, valid_items : int ndarrays
         Increasing.
     """
-    usable = labels.labels_per_item > 0
-    if weight is not None:
-        usable = usable & (weight > 0)
-    items = np.flatnonzero(usable)
+    items = _usable_items(labels, weight)
     if not validation_fraction:
         return items, items[:0]
     n_valid = int(np.ceil(validation_fraction * len(items)))
@@ -237,25 +244,41 @@ def new_datasets(estimator, X, labels, weight, rng):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     labels : CrowdLabels
     weight : ndarray of shape (n_samples,) or None
-        Only their ratios matter; what is too small a part of the largest to be told
-        from zero in the precision of the network is zero.
+        Only their ratios matter.
     rng : RandomState
 
     Returns
     -------
     train_set : CrowdDataset
+        Of the annotators with labels to train on, in their order.
     valid_set : CrowdDataset or None
+        Of the same annotators.
+    trained : bool ndarray of shape (n_annotators,)
+        Who they are. The matrices of others would stay where they start.
+
+    Raises
+    ------
+    ValueError
+        If early stopping holds out too much to train or too little to compare.
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
-    if weight is not None:
-        weight = np.where(labels.labels_per_item > 0, weight, 0)
-        weight = (weight / weight.max()).astype(number_type(X))
+    train_items, valid_items = split_items(labels, weight, fraction, rng)
+    trained = active_annotators(labels[train_items])
+    seen = labels.select_annotators(labels.annotators[trained])
     gather = estimator.regularizer not in {"W", "trace"}
+    if weight is not None:
+        weight = (weight / weight.max()).astype(number_type(X))
     train_set, valid_set = (
-        CrowdDataset(X, labels, weight, items, gather_annotators=gather)
-        for items in split_items(labels, weight, fraction, rng)
+        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], gather)
+        for items in (train_items, valid_items)
     )
-    return train_set, valid_set if len(valid_set) else None
+    if len(valid_items) and not len(valid_set):
+        raise ValueError(
+            f"early_stopping holds out {len(valid_items)} items, none of which has a "
+            "label of an annotator who labelled others: their likelihood is unknown. "
+            "Change validation_fraction, or set early_stopping=False."
+        )
+    return train_set, valid_set if len(valid_set) else None, trained
 
 
 def learned_parameters(net, X, labels, weight, active):

@@ -190,6 +190,19 @@ def test_score_of_a_crowd_is_the_mean_log_likelihood_of_a_label(crowd):
     assert_allclose(clf.score(X, Y, sample_weight=weight), expected)
 
 
+@pytest.mark.parametrize("one_axis", [False, True])
+def test_weights_of_scores_matter_by_their_ratios(crowd, one_axis):
+    X, Y, truth = crowd
+    clf, y = small(max_epochs=2).fit(X, Y), truth if one_axis else Y
+    weight = np.linspace(0.1, 1, 240)
+    expected = clf.score(X, y, sample_weight=weight)
+    assert_allclose(clf.score(X, y, sample_weight=1e308 * weight), expected)
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        clf.score(X, y, sample_weight=-weight)
+    with pytest.raises(ValueError, match=r"non-zero|none of positive"):
+        clf.score(X, y, sample_weight=0 * weight)
+
+
 def test_score_of_truth_is_accuracy(crowd):
     X, Y, truth = crowd
     clf = small().fit(X, Y)
@@ -582,6 +595,40 @@ def test_annotators_all_of_whose_labels_weigh_nothing_are_idle(crowd):
     assert (pooled <= others.max(axis=0) + 1e-9).all()
 
 
+@pytest.mark.parametrize("precision", ["f4", "f8"])
+def test_weights_that_round_to_zero_train_no_annotator(crowd, precision):
+    X, Y, _ = crowd
+    table = np.insert(np.asarray(Y), 0, -1, axis=1)
+    table[:3] = -1
+    table[:3, 0] = [0, 1, 2]
+    weight = np.where(np.arange(240) < 3, 1e-60, 1.0)
+    zero = np.where(weight < 1, 0.0, 1.0)
+    X = X.astype(precision)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf = small().fit(X, table, sample_weight=weight)
+    assert len(caught) == (precision == "f4")
+    if precision == "f4":
+        with pytest.warns(UnusedDataWarning, match="1 of 7 annotators"):
+            without = small().fit(X, table, sample_weight=zero)
+        assert_array_equal(clf.confusion_matrices_, without.confusion_matrices_)
+
+
+def test_annotators_who_are_held_out_whole_get_the_pooled_matrix(crowd):
+    X, Y, _ = crowd
+    alone = CrowdLabels.from_matrix(np.where(np.eye(240) > 0, 1, -1), classes=range(3))
+    table = np.hstack([np.asarray(Y), np.asarray(alone)[:, :40]])
+    with pytest.warns(UnusedDataWarning, match=r"\d+ of 46 .* early_stopping holds"):
+        clf = small(early_stopping=True, validation_fraction=0.5).fit(X, table)
+    same = [
+        (B == clf.confusion_matrices_[6:]).all((1, 2)).sum()
+        for B in clf.confusion_matrices_[6:]
+    ]
+    assert max(same) > 5
+    start = 0.7 * np.eye(3) + 0.1
+    assert not any(np.allclose(B, start, atol=1e-3) for B in clf.confusion_matrices_)
+
+
 def test_initial_matrices_may_be_given_with_an_idle_annotator(crowd):
     X, Y, _ = crowd
     table = np.asarray(Y).copy()
@@ -594,7 +641,7 @@ def test_initial_matrices_may_be_given_with_an_idle_annotator(crowd):
     assert_allclose(clf.confusion_matrices_[active], expected[active], atol=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1e-50, 1e50])
+@pytest.mark.parametrize("scale", [1e-50, 1e50, 5e307])
 def test_the_scale_of_weights_changes_nothing(crowd, scale):
     X, Y, _ = crowd
     for form in (X, X.astype("f4")):
@@ -602,6 +649,7 @@ def test_the_scale_of_weights_changes_nothing(crowd, scale):
         plain = small().fit(form, Y, sample_weight=weight)
         scaled = small().fit(form, Y, sample_weight=scale * weight)
         assert_allclose(scaled.predict_proba(form), plain.predict_proba(form), 1e-3)
+        assert_allclose(scaled.class_prior_, plain.class_prior_, 1e-3)
 
 
 def test_verbose_prints_a_bar_or_lines(crowd, capsys):

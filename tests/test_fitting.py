@@ -60,30 +60,43 @@ def train(labels, X, **settings):
     network = start(backbone, labels)
     estimator.reg_strength_ = 0.01
     net = new_net(estimator, network, X, 0, "cpu")
-    train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
+    train_set, *_ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
     net.train(train_set)
     return net, train_set
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("scale", [1e-300, 1, 1e300])
-def test_only_the_ratios_of_weights_reach_training(X, labels, dtype, scale):
-    X = X.astype(dtype)
-    weight = np.where(labels.labels_per_item > 0, 1.0 + np.arange(N_ITEMS), 1e-5)
-    rng = np.random.RandomState(0)
-    train, _ = new_datasets(CrowdClassifier(), X, labels, scale * weight, rng)
-    assert train.sample_weight.dtype == X.dtype
-    np.testing.assert_allclose(train.sample_weight[1:], weight[1:] / N_ITEMS, rtol=1e-6)
-
-
-def test_weights_that_are_zero_in_the_precision_of_training_are_left_out(X, labels):
+def test_weights_that_are_zero_are_left_out(X, labels):
     weight = np.ones(N_ITEMS)
-    weight[3] = 1e-60
+    weight[3] = 0
     rng = np.random.RandomState(0)
-    train, _ = new_datasets(CrowdClassifier(), X, labels, weight, rng)
+    train, *_ = new_datasets(CrowdClassifier(), X, labels, weight, rng)
     assert train.items.tolist() == [1, 2, *range(4, N_ITEMS)]
-    double, _ = new_datasets(CrowdClassifier(), X.astype("f8"), labels, weight, rng)
-    assert 3 in double.items
+
+
+def test_annotators_are_trained_whose_labels_are_not_all_held_out(X):
+    # Item i was labelled by annotator i, and item 20 by all.
+    Y = np.full((21, 20), -1)
+    np.fill_diagonal(Y, np.arange(20) % 3)
+    Y[20, :10] = np.arange(10) % 3
+    labels = CrowdLabels.from_matrix(Y)
+    estimator = CrowdClassifier(early_stopping=True, validation_fraction=0.3)
+    rng = np.random.RandomState(0)
+    train, valid, trained = new_datasets(estimator, X[:21], labels, None, rng)
+    labelled = (Y[train.items] >= 0).any(axis=0)
+    np.testing.assert_array_equal(trained, labelled)
+    assert 10 < labelled.sum() < 20
+    assert (valid.labels.labels_per_item[valid.items] > 0).all()
+    assert train.labels.n_annotators == valid.labels.n_annotators == labelled.sum()
+
+
+def test_held_out_labels_of_unknown_annotators_alone_are_an_error(X):
+    Y = np.full((12, 12), -1)
+    np.fill_diagonal(Y, np.arange(12) % 3)
+    labels = CrowdLabels.from_matrix(Y)
+    estimator = CrowdClassifier(early_stopping=True)
+    rng = np.random.RandomState(0)
+    with pytest.raises(ValueError, match="holds out 2 items, none of which"):
+        new_datasets(estimator, X[:12], labels, None, rng)
 
 
 def test_weights_are_floats_where_items_are_of_another_type(labels):
@@ -95,7 +108,7 @@ def test_weights_are_floats_where_items_are_of_another_type(labels):
 
     rng = np.random.RandomState(0)
     weight = np.linspace(0.5, 1, N_ITEMS)
-    train, _ = new_datasets(CrowdClassifier(), Ids(), labels, weight, rng)
+    train, *_ = new_datasets(CrowdClassifier(), Ids(), labels, weight, rng)
     np.testing.assert_allclose(train.sample_weight[1:], weight[1:], rtol=1e-6)
 
 
@@ -129,7 +142,7 @@ def test_holding_out_everything_is_an_error(labels):
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_there_is_a_validation_set_only_with_early_stopping(X, labels, early_stopping):
     estimator = CrowdClassifier(early_stopping=early_stopping, validation_fraction=0.2)
-    train, valid = new_datasets(
+    train, valid, _ = new_datasets(
         estimator, X, labels, np.ones(N_ITEMS), np.random.RandomState(0)
     )
     assert (valid is not None) == early_stopping
@@ -190,6 +203,17 @@ def test_automatic_strength_depends_on_labels_per_item(per_item, regularizer, st
     labels = CrowdLabels.from_matrix(Y, classes=[0, 1])
     assert choose_strength("auto", regularizer, labels) == strength
     assert choose_strength(0.5, regularizer, labels) == 0.5
+
+
+def test_items_of_weight_zero_do_not_count_for_the_automatic_strength():
+    Y = np.full((10, 4), -1)
+    Y[:, 0] = 1
+    Y[:4] = 1
+    labels = CrowdLabels.from_matrix(Y, classes=[0, 1])
+    weight = np.where(np.arange(10) < 4, 0.0, 1.0)
+    alone = choose_strength("auto", "F", labels[4:])
+    assert choose_strength("auto", "F", labels, weight) == alone
+    assert choose_strength("auto", "F", labels) != alone
 
 
 def test_one_annotator_of_an_ordinary_classifier_is_always_right(labels):

@@ -5,13 +5,13 @@ import torch
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     new_backbone,
-    new_datasets,
     new_network,
     start_log_confusion,
 )
 from skccem._net_settings import check_net_params, choose_device, new_net
 from skccem._random_state import seeded
 from skccem._start import start_confusion
+from skccem._training import CrowdDataset
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def train(labels, X, **settings):
     with seeded(0, "cpu"):
         network = start(new_backbone(estimator, X, 3), labels)
     net = new_net(estimator, network, X, 0, "cpu")
-    train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
+    train_set = CrowdDataset(X, labels, gather_annotators=True)
     net.train(train_set)
     return net, train_set
 

@@ -13,6 +13,7 @@ from skccem._targets import (
     active_annotators,
     check_known_crowd,
     check_same_task,
+    check_score_weight,
     check_targets,
     check_trainable,
     check_truth,
@@ -254,17 +255,41 @@ def test_weights_are_an_array_of_floats():
     np.testing.assert_array_equal(weight, np.full(5, 2))
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1, 1e307])
+def test_weights_keep_their_ratios_and_count_for_labels_alone(scale):
+    weight = check_weight(scale * np.array([1, 2, 3, 4, 9]), LABELS, "f4")
+    np.testing.assert_allclose(weight / weight[0], [1, 2, 3, 4, 0])
+    assert np.isfinite(weight @ LABELS.labels_per_item)
+    if scale < 1e307:
+        assert weight[0] == scale
+
+
+def test_relative_weights_that_round_to_zero_are_zero():
+    weight = [1, 1e-60, 1, 1, 1]
+    assert check_weight(weight, LABELS, "f4")[1] == 0
+    assert check_weight(weight, LABELS, "f8")[1] == 1e-60
+
+
+def test_weights_of_scores_are_relative_and_none_is_equal_ones():
+    np.testing.assert_array_equal(check_score_weight(None, 3), np.ones(3))
+    np.testing.assert_array_equal(check_score_weight([1e308, 0, 5e307], 3), [1, 0, 0.5])
+    for bad in ([-1, 1], [np.nan, 1], [1, 1, 1]):
+        with pytest.raises(ValueError, match=r"[Nn]egative|NaN|shape"):
+            check_score_weight(bad, 2)
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
         (-np.ones(5), "[Nn]egative"),
+        (np.full(5, 1e308), "divide the weights"),
         (np.zeros(5), "zero"),
         (np.eye(5)[4], "zero for every item that has labels"),
         (np.ones(4), "shape"),
         (np.full(5, np.nan), "NaN"),
         (np.full(5, np.inf), "infinity"),
     ],
-    ids=["negative", "zero", "unlabelled only", "length", "nan", "inf"],
+    ids=["negative", "too large", "zero", "unlabelled only", "length", "nan", "inf"],
 )
 def test_weights_that_cannot_be_are_an_error(weight, message):
     with pytest.raises(ValueError, match=message):
@@ -307,6 +332,13 @@ def test_unused_data_are_counted_in_one_warning(items, annotators, expected):
     (warning,) = caught
     assert all(part in str(warning.message) for part in expected)
     assert str(warning.message).count(";") == len(expected) - 1
+
+
+def test_annotators_of_held_out_items_alone_are_counted_apart():
+    labels = CrowdLabels.from_matrix(np.pad(Y, [(0, 0), (0, 1)], constant_values=-1))
+    trained = np.array([True, False, True, False])
+    with pytest.warns(UnusedDataWarning, match=r"1 of 4 .* no labels.*; 1 of 4 .*stop"):
+        warn_unused(labels, active_annotators(labels), trained)
 
 
 def test_nothing_is_said_where_everything_is_used():
