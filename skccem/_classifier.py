@@ -14,6 +14,7 @@ from ._features import check_features, check_lengths, number_type
 from ._fitting import (
     accepted_dtypes,
     choose_strength,
+    documented_history,
     learned_parameters,
     new_backbone,
     new_datasets,
@@ -21,7 +22,7 @@ from ._fitting import (
     start_log_confusion,
     unchanged_if_it_fails,
 )
-from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
+from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._targets import (
@@ -93,7 +94,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_iter_no_change : int, default=10
         Patience of early stopping, in epochs.
     callbacks : list of skorch callbacks, default=None
-        Called along with the estimator's own.
+        Called along with the estimator's own. Not those that score targets, such as
+        EpochScoring.
     device : str or torch.device, default="auto"
         "auto" is "cuda" where there is one and "cpu" elsewhere.
     classes : array-like of shape (n_classes,), default=None
@@ -132,7 +134,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         For each epoch `train_loss`, `train_log_likelihood` (per label, of the
         likelihood that is trained, without the regulariser), `dur` in seconds and,
         with early stopping, `valid_loss` and `valid_log_likelihood` (per label,
-        marginal).
+        marginal). And what your `callbacks` record.
     n_iter_ : int
         Epochs of the last fit.
     reg_strength_ : float
@@ -310,10 +312,10 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             confusion matrix. All are counted.
         """
         self._validate_params()
-        check_net_params(self.net_params)
+        check_settings(self)
+        device = choose_device(self.device)
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
-        device = choose_device(self.device)
         last = self.net_ if continued else None
         dtypes = accepted_dtypes(self.module, device, last)
         X = self._check_features(X, dtypes, reset=not continued)
@@ -349,10 +351,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.annotators_ = labels.annotators
         self.n_annotators_ = labels.n_annotators
         self.n_labels_per_annotator_ = labels.labels_per_annotator
-        self.history_ = [
-            {key: value for key, value in epoch.items() if key != "batches"}
-            for epoch in net.history
-        ]
+        self.history_ = documented_history(net)
         self.n_iter_ = len(net.history)
         self.net_ = net
         return self

@@ -21,7 +21,7 @@ from ._probability import (
 )
 from ._start import start_confusion
 from ._targets import active_annotators
-from ._training import CrowdDataset
+from ._training import FOR_CALLBACKS, CrowdDataset
 
 # What "auto" means as the strength of a regulariser. F does more good where items have
 # several labels; with one, its push towards confident posteriors can come before the
@@ -316,3 +316,20 @@ def learned_parameters(net, X, labels, weight, active):
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
     return log_confusion, class_prior
+
+
+def documented_history(net):
+    """The history of training without what is recorded for callbacks alone.
+
+    Parameters
+    ----------
+    net : CrowdNet
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {key: value for key, value in epoch.items() if key not in FOR_CALLBACKS}
+        for epoch in net.history
+    ]

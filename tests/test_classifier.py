@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint, EpochScoring
 from skorch.helper import SliceDataset, SliceDict
 from torch import nn
 from torch.utils.data import Dataset
@@ -500,6 +500,21 @@ def test_early_stopping_stops_and_keeps_the_best_weights(crowd):
     assert np.argmax(held_out) < clf.n_iter_ - 1
 
 
+def test_checkpoints_of_skorch_and_callbacks_of_ones_own_work(crowd, tmp_path):
+    X, Y, _ = crowd
+
+    class Mine(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("mine", 1)
+
+    checkpoint = Checkpoint(dirname=tmp_path)
+    clf = small(early_stopping=True, callbacks=[checkpoint, Mine]).fit(X, Y)
+    assert (tmp_path / "params.pt").exists()
+    documented = {"train_loss", "train_log_likelihood", "valid_loss"}
+    documented |= {"valid_log_likelihood", "dur", "epoch"}
+    assert set(clf.history_[0]) == documented | {"mine", "event_cp"}
+
+
 def test_warm_start_goes_on_from_the_last_solution(crowd):
     X, Y, _ = crowd
     clf = small(warm_start=True, dropout=0).fit(X, Y)
@@ -731,6 +746,29 @@ def test_survives_pickle_and_clone(crowd):
 def test_parameters_out_of_range_are_named(crowd, params, match):
     with pytest.raises(InvalidParameterError, match=match):
         small(**params).fit(*crowd[:2])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"hidden_layer_sizes": (0,)},
+        {"callbacks": [EpochScoring("accuracy")]},
+        {"optimizer": torch.optim.LBFGS},
+        {"device": "cuda:99"},
+        {"init": [["a"]]},
+        {"init": np.eye(4)},
+        {"module": nn.Linear(9, 3)},
+    ],
+)
+def test_errors_come_before_warnings_and_work(crowd, params):
+    X, Y, _ = crowd
+    table = np.insert(np.asarray(Y), 0, -1, axis=1)
+    clf = small(**params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"must|machine|learning|score"):
+            clf.fit(X, table)
+    assert not hasattr(clf, "n_features_in_")
 
 
 def test_net_params_must_not_repeat_arguments(crowd):
