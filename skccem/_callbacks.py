@@ -13,6 +13,9 @@ from tqdm.auto import tqdm
 # Names of the callbacks that the estimator may add by itself.
 OWN_CALLBACKS = {"early_stopping", "epoch_timer", "print_log", "progress"}
 
+# What the net records for callbacks alone.
+_FOR_CALLBACKS = {"batches", "train_loss_best", "valid_loss_best"}
+
 
 class ProgressBar(Callback):
     """A bar over epochs with the loss and, if there is one, held-out likelihood."""
@@ -107,6 +110,23 @@ def check_callbacks(callbacks):
                 "on_epoch_end(net, **kwargs) computes it, for instance from "
                 "net.predict_log_posterior(X), and records it in net.history."
             )
+
+
+def documented_history(net):
+    """The history of training, without what is recorded for callbacks alone.
+
+    Parameters
+    ----------
+    net : CrowdNet
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {key: value for key, value in epoch.items() if key not in _FOR_CALLBACKS}
+        for epoch in net.history
+    ]
 
 
 def _is_named(given):

@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ._callbacks import documented_history
 from ._crowd_methods import CrowdMethods
-from ._features import check_features, check_lengths, number_type
+from ._features import check_lengths, item_shape, number_type
 from ._fitting import (
-    accepted_dtypes,
+    checked_items,
     choose_strength,
-    documented_history,
     learned_parameters,
     new_backbone,
     new_datasets,
@@ -50,8 +50,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     module : nn.Module, its class, or callable, default=None
         The network, from items to logits of shape (n_items, n_classes). None is a
         multi-layer perceptron. A class is called with `module_params`, any other
-        callable with ``(n_features, n_classes, **module_params)``. An instance is
-        copied at each fit: its weights are the starting point and stay as they were.
+        callable with ``(n_features, n_classes, **module_params)``, `n_features` None
+        unless `X` has two axes. An instance is copied at each fit: its weights are the
+        starting point and stay as they were.
     module_params : dict, default=None
         Keyword arguments of `module`.
     hidden_layer_sizes : int or sequence of int, default=(128,)
@@ -142,7 +143,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` holds the torch module.
     n_features_in_ : int
-        Where items are rows of an array.
+        Where items are rows of an array of two axes.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where `X` is a DataFrame with str column names.
 
@@ -282,7 +283,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             arguments. The items of a Dataset are x alone. In cross-validation the last
             two come as `skorch.helper.SliceDict` and `skorch.helper.SliceDataset`.
             The perceptron is trained in the precision of `X` on a CPU: float32 is
-            faster. A `module` gets float32; integers in a dict or Dataset stay.
+            faster. A `module` gets arrays as float32; give ids for an embedding as a
+            dict or Dataset, where integers stay.
         y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
             Who said what; -1 among integers, NaN, None, `pd.NA`, masked and unstored
             entries are missing. Or one label an item, shape (n_samples,), of which none
@@ -316,9 +318,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         device = choose_device(self.device)
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
-        last = self.net_ if continued else None
-        dtypes = accepted_dtypes(self.module, device, last)
-        X = self._check_features(X, dtypes, reset=not continued)
+        X = checked_items(self, X, device, self.net_ if continued else None)
         check_lengths(X, labels)
         weight = check_weight(sample_weight, labels, number_type(X))
         check_trainable(labels)
@@ -353,7 +353,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.n_labels_per_annotator_ = labels.labels_per_annotator
         self.history_ = documented_history(net)
         self.n_iter_ = len(net.history)
-        self.net_ = net
+        self.net_, self._item_shape = net, item_shape(X)
         return self
 
     def predict(self, X):
@@ -385,14 +385,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return np.exp(self._log_posterior(X))
 
-    def _check_features(self, X, dtype, *, reset):
-        any_shape = self.module is not None
-        return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
-
     def _log_posterior(self, X):
         net = self.net_
-        dtypes = accepted_dtypes(self.module, net.device, net)
-        X = self._check_features(X, dtypes, reset=False)
+        X = checked_items(self, X, net.device, net)
         with reproducible(self.module, net.seed, net.device):
             return net.predict_log_posterior(X)
 

@@ -9,8 +9,9 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from skorch.utils import to_tensor
 
-from ._features import n_items, number_type, take_batch
+from ._features import check_features, item_shape, n_items, number_type, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
 from ._probability import (
     expected_counts,
@@ -19,9 +20,10 @@ from ._probability import (
     posterior_log_proba,
     safe_log,
 )
+from ._random_state import reproducible
 from ._start import start_confusion
 from ._targets import active_annotators
-from ._training import FOR_CALLBACKS, CrowdDataset
+from ._training import CrowdDataset
 
 # What "auto" means as the strength of a regulariser. F does more good where items have
 # several labels; with one, its push towards confident posteriors can come before the
@@ -148,6 +150,73 @@ def new_backbone(estimator, X, n_classes, continued=False):
     )
     check_backbone(backbone, take_batch(X, np.arange(min(2, n_items(X)))), n_classes)
     return backbone
+
+
+def checked_items(estimator, X, device, net=None):
+    """``X`` in one of the forms that batches are taken from.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : as in ``CrowdClassifier.fit``
+    device : str
+    net : CrowdNet, optional
+        The trained net that is to predict or to be trained on; the items must be like
+        those that it saw.
+
+    Returns
+    -------
+    ndarray, CSR, dict of arrays, or torch Dataset
+    """
+    X = check_features(
+        estimator,
+        X,
+        any_shape=estimator.module is not None,
+        dtype=accepted_dtypes(estimator.module, device, net),
+        reset=net is None,
+    )
+    if net is not None:
+        check_same_items(estimator, X)
+    return X
+
+
+def check_same_items(estimator, X):
+    """Raise unless a fitted estimator can read items like these.
+
+    Other sizes than those of the fit are left to the module to judge: some take images
+    of any size and sequences of any length.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Raises
+    ------
+    ValueError
+        If it is a dict and fit saw none, or the other way round, if its parts have
+        other names, or if the module fails on items of another shape.
+    """
+    old, new = estimator._item_shape, item_shape(X)
+    if None in (old, new) or old == new:
+        return
+    parts = [set(shape) if isinstance(shape, dict) else None for shape in (old, new)]
+    difference = f"fit saw items of shape {old}, but X has items of shape {new}"
+    if parts[0] != parts[1]:
+        raise ValueError(
+            f"{difference}: give X in the form of the fit, a dict with the same names."
+        )
+    net = estimator.net_
+    with reproducible(estimator.module, net.seed, net.device):
+        batch = take_batch(X, np.arange(min(2, n_items(X))))
+        try:
+            check_backbone(
+                net.module_.backbone,
+                to_tensor(batch, device=net.device),
+                len(estimator.classes_),
+            )
+        except ValueError as error:
+            raise ValueError(f"{difference}: {error}") from error
 
 
 def start_log_confusion(estimator, labels, weight, crowd, continued):
@@ -316,20 +385,3 @@ def learned_parameters(net, X, labels, weight, active):
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
     return log_confusion, class_prior
-
-
-def documented_history(net):
-    """The history of training without what is recorded for callbacks alone.
-
-    Parameters
-    ----------
-    net : CrowdNet
-
-    Returns
-    -------
-    list of dict
-    """
-    return [
-        {key: value for key, value in epoch.items() if key not in FOR_CALLBACKS}
-        for epoch in net.history
-    ]

@@ -26,9 +26,6 @@ from .exceptions import NonFiniteLossError
 # Numbers in a batch at prediction, where no gradient has to be kept: 64 MB of float32.
 _PREDICTION_BATCH_NUMBERS = 2**24
 
-# What is recorded for callbacks alone.
-FOR_CALLBACKS = {"batches", "train_loss_best", "valid_loss_best"}
-
 
 class CrowdDataset(Dataset):
     """Items with their labels, read a whole batch at a time.

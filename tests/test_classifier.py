@@ -443,6 +443,55 @@ def test_images_train_a_convolutional_network():
     assert clf.score(images, truth[:600]) > 0.85
 
 
+def test_a_module_that_takes_any_size_predicts_other_sizes_than_it_was_trained_on(
+    crowd,
+):
+    X, Y, _ = crowd
+    network = nn.Sequential(nn.AdaptiveAvgPool1d(4), nn.Flatten(), nn.Linear(4, 3))
+    clf = small(module=network, max_epochs=1).fit(X[:, None], Y)
+    assert not hasattr(clf, "n_features_in_")
+    assert clf.predict_proba(X[:, None, :4]).shape == (240, 3)
+
+
+def test_items_of_a_shape_that_fit_did_not_see_are_an_error(crowd):
+    X, Y, _ = crowd
+    network = nn.Sequential(nn.Flatten(), nn.Linear(5, 3))
+    clf = small(module=network, max_epochs=1, warm_start=True).fit(X[:, None], Y)
+    match = (
+        r"fit saw items of shape \(1, 5\), but X has items of shape \(1, 4\).*failed"
+    )
+    for call in (clf.predict, lambda other: clf.fit(other, Y)):
+        with pytest.raises(ValueError, match=match):
+            call(X[:, None, :4])
+    with pytest.raises(
+        ValueError, match=r"but X has items of .*in the form of the fit"
+    ):
+        clf.predict({"left": X})
+
+
+def test_a_dict_has_the_names_of_the_fit(crowd):
+    X, Y, _ = crowd
+    clf = small(module=TwoInputs, max_epochs=1).fit(
+        {"left": X[:, :2], "right": X[:, 2:]}, Y
+    )
+    for other in ({"left": X[:, :2], "wrong": X[:, 2:]}, {"left": X}, X):
+        with pytest.raises(ValueError, match=r"'right': \(3,\).*the same names"):
+            clf.predict(other)
+
+
+def test_a_factory_gets_no_number_of_features_unless_there_are_columns(crowd):
+    X, Y, _ = crowd
+    got = []
+
+    def factory(n_features, n_classes):
+        got.append(n_features)
+        return nn.Sequential(nn.Flatten(), nn.Linear(5, n_classes))
+
+    for form in (X, X[:, None], Items(X)):
+        small(module=factory, max_epochs=1).fit(form, Y)
+    assert got == [5, None, None]
+
+
 # Modules
 
 
