@@ -6,6 +6,7 @@ too), so that estimators of this package are ordinary classifiers as well.
 
 import warnings
 
+import narwhals as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite, column_or_1d
@@ -91,20 +92,35 @@ def check_truth(y):
         If an entry is missing, or these are not classes.
     """
     hidden = np.ma.getmaskarray(y).ravel() if np.ma.isMaskedArray(y) else None
+    _check_none_missing(_nulls(y))
     y = column_or_1d(y, warn=True)
-    n_missing = 0 if hidden is None else int(hidden.sum())
-    if y.dtype == object:
-        n_missing = int(blank_mask(y, hidden).sum())
-    if n_missing:
-        raise ValueError(
-            "y has one axis, where every entry is a label, but "
-            f"{n_missing} of {len(y)} are missing (NaN, None, NA or masked). Leave "
-            "these items out, or pass the labels of one annotator as CrowdLabels, by "
-            "from_matrix of a table with one column."
-        )
+    if y.dtype.kind in "fOMm" or hidden is not None:
+        _check_none_missing(blank_mask(y, hidden))
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
+
+
+def _nulls(y):
+    """Which entries are null in a Series or the one column of a DataFrame."""
+    native = nw.from_native(y, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(native, nw.DataFrame):
+        native = native.get_column(native.columns[0])
+    if isinstance(native, nw.Series):
+        return native.is_null().to_numpy()
+    # An array of pyarrow is no Series.
+    count = getattr(y, "null_count", 0)
+    return np.arange(len(y)) < count if count else np.zeros(1, dtype=bool)
+
+
+def _check_none_missing(blank):
+    if blank.any():
+        raise ValueError(
+            f"y has one axis, where every entry is a label, but {blank.sum()} of "
+            f"{len(blank)} are missing (NaN, None, NA or masked). Leave these items "
+            "out, or pass the labels of one annotator as CrowdLabels, by from_matrix "
+            "of a table with one column."
+        )
 
 
 def check_known_crowd(Y, classes, annotators):

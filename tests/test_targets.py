@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
@@ -116,28 +117,47 @@ def test_all_classes_can_be_named_beforehand():
     ("y", "message"),
     [
         (None, "requires y to be passed"),
-        ([0.0, np.nan], "NaN"),
+        ([0.0, np.nan], "1 of 2 are missing.*from_matrix"),
+        (np.array([0, 1, np.nan, 1]), "1 of 4 are missing"),
+        (pd.Series([0.0, 1, np.nan]), "1 of 3 are missing"),
         ([0.5, 1.7, 2.2], "Unknown label type"),
-        (pd.Series([1, None], dtype="Int64"), "NaN|missing"),
+        (pd.Series([1, None], dtype="Int64"), "1 of 2 are missing"),
+        (pd.Series([True, None, False], dtype="boolean"), "1 of 3 are missing"),
+        (pd.Series(["a", None, "b"], dtype="string"), "1 of 3 are missing"),
+        (pd.Series(["a", None, "b"], dtype="category"), "1 of 3 are missing"),
+        (pd.DataFrame({"a": pd.array([1, None, 2])}), "1 of 3 are missing"),
+        (pl.Series([1, None, 2]), "1 of 3 are missing"),
+        (pl.Series(["a", None, "b"]), "1 of 3 are missing"),
+        (pl.Series([1.0, float("nan"), 2.0]), "1 of 3 are missing"),
+        (pa.chunked_array([[1, None, 2]]), "1 of 3 are missing"),
+        (pa.array([1, None, 2]), "1 of 3 are missing"),
+        (pa.array(["a", None, "b"]), "1 of 3 are missing"),
         (np.zeros((2, 2, 2)), "shape"),
         (np.ma.masked_less([0, 1, -1], 0), r"1 of 3 are missing.*from_matrix"),
         (np.array(["a", pd.NA, "b"], dtype=object), r"1 of 3 are missing"),
         (["a", None, "b", None], r"2 of 4 are missing"),
     ],
-    ids=[
-        "None",
-        "NaN",
-        "regression",
-        "NA",
-        "three axes",
-        "masked",
-        "NA objects",
-        "None objects",
-    ],
 )
 def test_targets_that_are_not_classes_are_an_error(y, message):
     with pytest.raises(ValueError, match=message):
         check_targets(y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([3, 1, 3], dtype="Int64"),
+        pd.Series([3, 1, 3], dtype="category"),
+        pl.Series([3, 1, 3]),
+        pa.chunked_array([[3, 1], [3]]),
+        pa.array([3, 1, 3]),
+    ],
+    ids=["Int64", "category", "polars", "chunked", "pyarrow"],
+)
+def test_columns_of_every_library_are_one_axis(y):
+    labels, crowd = check_targets(y)
+    assert not crowd
+    assert labels.classes[labels.codes].tolist() == [3, 1, 3]
 
 
 def test_truth_is_one_label_an_item():
