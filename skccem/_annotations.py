@@ -380,6 +380,13 @@ class CrowdLabels:
         -------
         table : DataFrame
 
+        Raises
+        ------
+        ValueError
+            If two columns have one name.
+        TypeError
+            If the kind of DataFrame cannot hold the values, such as mixed types.
+
         Examples
         --------
         >>> from skccem import CrowdLabels
@@ -389,6 +396,11 @@ class CrowdLabels:
         1     1       0    no
         2     1       1   yes
         """
+        if len({item, annotator, label}) < 3:
+            raise ValueError(
+                "item, annotator and label must be three names of columns, got "
+                f"{item!r}, {annotator!r} and {label!r}."
+            )
         rows = self.row_indices()
         columns = {
             item: rows if self.items is None else self.items[rows],
@@ -400,6 +412,15 @@ class CrowdLabels:
         except ImportError as error:
             raise ImportError(
                 f"to_long(backend={backend!r}) needs {backend}: pip install {backend}."
+            ) from error
+        except Exception as error:
+            # Each library has errors of its own for values that it cannot hold.
+            mixed = [name for name, column in columns.items() if column.dtype == object]
+            if not mixed:
+                raise
+            raise TypeError(
+                f"{backend} cannot hold the values of the columns {mixed} ({error}): "
+                'rename them to str, or take backend="pandas", which holds any.'
             ) from error
 
     def to_sparse(self):

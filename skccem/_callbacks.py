@@ -1,7 +1,20 @@
 """Callbacks of the skorch net: burn-in, early stopping and progress."""
 
-from skorch.callbacks import Callback, EarlyStopping, PrintLog
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    PassthroughScoring,
+    PrintLog,
+)
 from tqdm.auto import tqdm
+
+# Names of the callbacks that the estimator may add by itself.
+OWN_CALLBACKS = {"early_stopping", "epoch_timer", "print_log", "progress"}
+
+# What the net records for callbacks alone.
+_FOR_CALLBACKS = {"batches", "train_loss_best", "valid_loss_best"}
 
 
 class BurnIn(Callback):
@@ -97,6 +110,67 @@ def make_callbacks(verbose, patience=None, burn_in=0):
     elif verbose > 1:
         callbacks.append(("print_log", PrintLog()))
     return callbacks
+
+
+def check_callbacks(callbacks):
+    """Raise unless these are callbacks that can be called in training.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        Of skorch callbacks, their classes, or pairs of a name and one of these.
+
+    Raises
+    ------
+    ValueError
+        If one of them is something else, has a name of the estimator's own, or scores
+        predictions against targets, which crowds do not have.
+    """
+    for given in callbacks or []:
+        name, callback = given if _is_named(given) else (None, given)
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
+            raise ValueError(
+                "callbacks must be a list of skorch callbacks, each a "
+                "skorch.callbacks.Callback, its class, or a pair (name, callback), "
+                f"but it holds {given!r}."
+            )
+        if name in OWN_CALLBACKS:
+            raise ValueError(
+                f"{name!r} is a name of the estimator's own callbacks: give this one "
+                "another name."
+            )
+        if issubclass(kind, EpochScoring | BatchScoring | PassthroughScoring):
+            raise ValueError(
+                f"{kind.__name__} scores batches against one target an item, which a "
+                "crowd does not give. The history has train_loss, "
+                "train_log_likelihood and, with early_stopping, valid_loss and "
+                "valid_log_likelihood. For another score pass a Callback whose "
+                "on_epoch_end(net, **kwargs) computes it, for instance from "
+                "net.predict_log_posterior(X), and records it in net.history."
+            )
+
+
+def documented_history(net):
+    """The history of training, without what is recorded for callbacks alone.
+
+    Parameters
+    ----------
+    net : CrowdNet
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {key: value for key, value in epoch.items() if key not in _FOR_CALLBACKS}
+        for epoch in net.history
+    ]
+
+
+def _is_named(given):
+    is_pair = isinstance(given, tuple | list) and len(given) == 2
+    return is_pair and isinstance(given[0], str)
 
 
 def _silence(text):

@@ -9,20 +9,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ._callbacks import documented_history
 from ._crowd_methods import CrowdMethods
-from ._features import check_features, check_lengths
+from ._features import check_lengths, item_shape, number_type
 from ._fitting import (
-    accepted_dtypes,
     burn_in_epochs,
+    checked_items,
     learned_parameters,
     new_backbone,
     new_datasets,
     new_network,
-    precision_of,
     start_log_confusion,
+    unchanged_if_it_fails,
 )
-from ._net_settings import OPTIMIZERS, check_net_params, choose_device, new_net
-from ._random_state import random_generator, seeded
+from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
+from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._targets import (
     active_annotators,
@@ -49,8 +50,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     module : nn.Module, its class, or callable, default=None
         The network, from items to logits of shape (n_items, n_classes). None is a
         multi-layer perceptron. A class is called with `module_params`, any other
-        callable with ``(n_features, n_classes, **module_params)``. An instance is
-        copied at each fit: its weights are the starting point and stay as they were.
+        callable with ``(n_features, n_classes, **module_params)``, `n_features` None
+        unless `X` has two axes. An instance is copied at each fit: its weights are the
+        starting point and stay as they were.
     module_params : dict, default=None
         Keyword arguments of `module`.
     hidden_layer_sizes : int or sequence of int, default=(512,)
@@ -99,7 +101,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_iter_no_change : int, default=10
         Patience of early stopping, in epochs.
     callbacks : list of skorch callbacks, default=None
-        Called along with the estimator's own.
+        Called along with the estimator's own. Not those that score targets, such as
+        EpochScoring.
     device : str or torch.device, default="auto"
         "auto" is "cuda" where there is one and "cpu" elsewhere.
     classes : array-like of shape (n_classes,), default=None
@@ -109,9 +112,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         Whether `fit` goes on from the last solution, with a new optimiser.
     random_state : int, RandomState or None, default=None
         Of initial weights, dropout, order of items and held-out items. An int makes
-        fits bit-identical on one machine, also in worker processes. None takes a new
-        seed at each fit. The global random states of NumPy and torch are left as they
-        were found. Threads share torch's generator: fits that run side by side in
+        fits bit-identical on one machine, also in worker processes: the perceptron has
+        one thread on a CPU, while for a `module` of yours the same
+        ``torch.set_num_threads`` must be set everywhere (joblib's workers have fewer).
+        None takes a new seed at each fit. The global random states of NumPy and torch
+        are left as they were found. Threads share them: fits that run side by side in
         threads are correct, but not reproducible.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
@@ -128,7 +133,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_annotators_ : int
     confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
         ``[m, k, l]`` = P(annotator m says class l, given the true class is k). Rows sum
-        to one. An annotator without labels has the pooled matrix.
+        to one. An annotator without labels to train on has the pooled matrix.
     class_prior_ : ndarray of shape (n_classes,)
         Estimated frequencies of the true classes among the labelled items.
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
@@ -136,13 +141,13 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         For each epoch `train_loss`, `train_log_likelihood` (per label, of the
         likelihood that is trained in that epoch, without the regulariser), `dur` in
         seconds and, with early stopping, `valid_loss` and `valid_log_likelihood` (per
-        label, marginal).
+        label, marginal). And what your `callbacks` record.
     n_iter_ : int
         Epochs of the last fit.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` holds the torch module.
     n_features_in_ : int
-        Where items are rows of an array.
+        Where items are rows of an array of two axes.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where `X` is a DataFrame with str column names.
 
@@ -272,6 +277,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.net_params = net_params
 
+    @unchanged_if_it_fails
     def fit(self, X, y, sample_weight=None):
         """Learn from the labels of a crowd.
 
@@ -284,7 +290,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             arguments. The items of a Dataset are x alone. In cross-validation the last
             two come as `skorch.helper.SliceDict` and `skorch.helper.SliceDataset`.
             The perceptron is trained in the precision of `X` on a CPU: float32 is
-            faster. A `module` gets float32; integers in a dict or Dataset stay.
+            faster. A `module` gets arrays as float32; give ids for an embedding as a
+            dict or Dataset, where integers stay.
         y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
             Who said what; -1 among integers, NaN, None, `pd.NA`, masked and unstored
             entries are missing. Or one label an item, shape (n_samples,), of which none
@@ -310,58 +317,50 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         -----
         UnusedDataWarning
             If items have no labels, which are left out of training, or annotators gave
-            none, who get the pooled confusion matrix. Both are counted.
+            none, or only to items that early stopping holds out, and get the pooled
+            confusion matrix. All are counted.
         """
         self._validate_params()
-        check_net_params(self.net_params)
+        check_settings(self)
         burn_in = burn_in_epochs(self)
+        device = choose_device(self.device)
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
-        device = choose_device(self.device)
-        dtypes = accepted_dtypes(self.module, device)
-        X = self._check_features(X, dtypes, reset=not continued)
+        X = checked_items(self, X, device, self.net_ if continued else None)
         check_lengths(X, labels)
-        weight = check_weight(sample_weight, labels)
+        weight = check_weight(sample_weight, labels, number_type(X))
         check_trainable(labels)
-        itemsize = getattr(X, "dtype", np.dtype(np.float32)).itemsize
-        check_memory(labels.n_annotators, labels.n_classes, itemsize)
+        check_memory(labels.n_annotators, labels.n_classes, number_type(X).itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
-        active = active_annotators(labels, weight)
-        if crowd:
-            warn_unused(labels, active)
 
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        seen = labels.select_annotators(labels.annotators[active])
-        train_set, valid_set = new_datasets(self, X, seen, weight, rng)
-        with seeded(seed, device):
-            if continued:
-                backbone = self.net_.module_.backbone
-            else:
-                backbone = new_backbone(self, X, labels.n_classes)
+        train_set, valid_set, trained = new_datasets(self, X, labels, weight, rng)
+        with reproducible(self.module, seed, device):
+            backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.confusion_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
-            network = new_network(backbone, start[active], crowd)
+            network = new_network(backbone, start[trained], crowd)
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
             net = new_net(self, network, X, seed, device, n_burn_in)
+            if crowd:
+                active = active_annotators(labels, weight)
+                warn_unused(labels, active, trained, stacklevel=4)
             net.train(train_set, valid_set)
             self._log_confusion, self.class_prior_ = learned_parameters(
-                net, X, labels, weight, active
+                net, X, labels, weight, trained
             )
         self.confusion_matrices_ = np.exp(self._log_confusion)
         self.classes_ = labels.classes
         self.annotators_ = labels.annotators
         self.n_annotators_ = labels.n_annotators
         self.n_labels_per_annotator_ = labels.labels_per_annotator
-        self.history_ = [
-            {key: value for key, value in epoch.items() if key != "batches"}
-            for epoch in net.history
-        ]
+        self.history_ = documented_history(net)
         self.n_iter_ = len(net.history)
-        self.net_ = net
+        self.net_, self._item_shape = net, item_shape(X)
         return self
 
     def predict(self, X):
@@ -393,16 +392,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return np.exp(self._log_posterior(X))
 
-    def _check_features(self, X, dtype, *, reset):
-        any_shape = self.module is not None
-        return check_features(self, X, any_shape=any_shape, dtype=dtype, reset=reset)
-
     def _log_posterior(self, X):
-        # Only the perceptron is trained in double precision.
-        double = precision_of(self.net_.module_) == torch.float64
-        dtype = np.float64 if double and self.module is None else np.float32
-        X = self._check_features(X, dtype, reset=False)
-        return self.net_.predict_log_posterior(X)
+        net = self.net_
+        X = checked_items(self, X, net.device, net)
+        with reproducible(self.module, net.seed, net.device):
+            return net.predict_log_posterior(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

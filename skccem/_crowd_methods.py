@@ -2,11 +2,22 @@
 
 import numpy as np
 from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._features import check_lengths
 from ._probability import marginal_log_likelihood, posterior_log_proba
-from ._targets import check_known_crowd, check_targets, check_truth, is_crowd
+from ._targets import (
+    check_known_crowd,
+    check_score_weight,
+    check_targets,
+    check_truth,
+    is_crowd,
+)
+
+_NOTHING_TO_SCORE = (
+    "There are no labels among the items to score, or none of positive weight, so the "
+    "score is not defined: score items that have labels."
+)
 
 
 class CrowdMethods:
@@ -107,26 +118,25 @@ class CrowdMethods:
         Raises
         ------
         ValueError
-            If no label counts, lengths differ, or annotators or classes are others
-            than those of the fit.
+            If no label counts, a weight is negative, lengths differ, or annotators or
+            classes are others than those of the fit.
         """
         check_is_fitted(self)
         if not is_crowd(y):
             y = check_truth(y)
-            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+            weight = check_score_weight(sample_weight, len(y))
+            if not weight.any():
+                raise ValueError(_NOTHING_TO_SCORE)
+            return accuracy_score(y, self.predict(X), sample_weight=weight)
         labels = self._check_labels(y)
         log_posterior = self._log_posterior(X)
         check_lengths(log_posterior, labels)
-        weight = _check_sample_weight(sample_weight, labels, dtype=np.float64)
+        weight = check_score_weight(sample_weight, labels.n_samples)
         weight = weight[labels.row_indices()]
         # Zero times the -inf of an excluded label would be NaN.
         counted = weight != 0
         if not counted.any():
-            raise ValueError(
-                "There are no labels among the items to score, or none of positive "
-                "weight, so their log-likelihood is not defined: score items that have "
-                "labels."
-            )
+            raise ValueError(_NOTHING_TO_SCORE)
         log_likelihood = marginal_log_likelihood(
             labels, log_posterior, self._log_confusion
         )

@@ -3,6 +3,7 @@
 Everything else in the package counts, selects and batches items only through these.
 """
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _num_samples, validate_data
 from skorch.helper import SliceDataset, SliceDict
-from torch.utils.data import Dataset, Subset, default_collate
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
 _SLICE_ADVICE = (
     "In cross-validation and searches, wrap a dict as skorch.helper.SliceDict(**X) and "
@@ -25,7 +26,7 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
     Parameters
     ----------
     estimator : BaseEstimator
-        Gets ``n_features_in_`` and ``feature_names_in_`` where items are array rows.
+        Gets ``n_features_in_`` and ``feature_names_in_`` where ``X`` has two axes.
     X : array-like, sparse matrix, torch.Tensor, dict of arrays, or torch Dataset
     any_shape : bool
         Whether arrays may have any number of axes, the first one being items, or two.
@@ -43,9 +44,14 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
     ValueError
         If numbers are not finite or shapes do not fit.
     TypeError
-        If it is a list of tensors, dicts or tuples, as a search makes of a Dataset, or
-        a dict or Dataset where only rows of features will do.
+        If it is a list of tensors, dicts or tuples, as a search makes of a Dataset, a
+        DataLoader, or a dict or Dataset where only rows of features will do.
     """
+    if isinstance(X, DataLoader):
+        raise TypeError(
+            "X is a DataLoader, but the estimator makes batches itself: give the "
+            "Dataset, X.dataset, and batch_size= to the estimator."
+        )
     # SciPy's DOK format is a dict as well.
     keyed = isinstance(X, Mapping) and not sparse.issparse(X)
     if keyed or isinstance(X, Dataset | SliceDataset):
@@ -68,7 +74,7 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
                 "X must be an array, a dict of arrays or a torch Dataset, but it is a "
                 f"list of {kind}: stack it into one array. {_SLICE_ADVICE}"
             )
-    return validate_data(
+    X = validate_data(
         estimator,
         X,
         reset=reset,
@@ -77,6 +83,10 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
         allow_nd=any_shape,
         ensure_2d=not (any_shape and np.ndim(X) == 1),
     )
+    if reset and X.ndim != 2:
+        # Channels of images, for instance, are not features.
+        _forget_columns(estimator)
+    return X
 
 
 def n_items(X):
@@ -93,6 +103,38 @@ def n_items(X):
     if isinstance(X, Mapping):
         return _num_samples(next(iter(X.values())))
     return len(X) if isinstance(X, Dataset) else X.shape[0]
+
+
+def item_shape(X):
+    """The shape of one item.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Returns
+    -------
+    tuple of int, dict of these, or None for a Dataset
+    """
+    if isinstance(X, Mapping):
+        return {name: part.shape[1:] for name, part in X.items()}
+    return None if isinstance(X, Dataset) else X.shape[1:]
+
+
+def number_type(X):
+    """The type of the numbers that ``X`` gives; float32 where items are made of parts.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Returns
+    -------
+    dtype
+    """
+    # A Dataset may have a dtype of its own, which says something else.
+    table = isinstance(X, np.ndarray) or sparse.issparse(X)
+    return X.dtype if table else np.dtype(np.float32)
 
 
 def check_lengths(X, labels):
@@ -125,7 +167,9 @@ def take_batch(X, rows):
     Raises
     ------
     TypeError
-        If the items of a Dataset are tuples.
+        If the items of a Dataset are tuples, or not of numbers.
+    ValueError
+        If they hold NaN or infinity.
     """
     if isinstance(X, Mapping):
         return {name: take_batch(part, rows) for name, part in X.items()}
@@ -220,29 +264,77 @@ def _take_from_dataset(X, rows):
         items = [X[row] for row in rows.tolist()]
     if isinstance(items, np.ndarray):
         items = torch.from_numpy(items)
-    if isinstance(items, torch.Tensor | Mapping):
-        return _to_float32(items)
-    if len(items) and isinstance(items[0], tuple | list):
+    if not isinstance(items, torch.Tensor | Mapping):
+        items = _collate(items, rows)
+    return _to_float32(items, rows)
+
+
+def _collate(items, rows):
+    """The items as one batch."""
+    if not isinstance(items, list) or len(items) != len(rows):
+        size = f" of length {len(items)}" if hasattr(items, "__len__") else ""
+        raise TypeError(
+            f"X.__getitems__ of the torch Dataset X returned a {type(items).__name__}"
+            f"{size} for {len(rows)} items. It must return a list of as many x, or the "
+            "batch as one tensor, array or dict. If this is (x, targets): give the "
+            "labels as y, and drop the targets, for example with "
+            "skorch.helper.SliceDataset(X, idx=0)."
+        )
+    first = items[0]
+    if isinstance(first, list) and not any(
+        isinstance(part, torch.Tensor | np.ndarray | Mapping) for part in first
+    ):
+        raise TypeError(
+            "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "
+            f"of these, but X[{rows[0]}] is a list of length {len(first)}: return "
+            "torch.tensor(item)."
+        )
+    if isinstance(first, tuple | list):
         raise TypeError(
             "The items of a torch Dataset X must be x alone, a tensor, array or dict, "
-            f"but X[{rows[0]}] is a {type(items[0]).__name__} of length "
-            f"{len(items[0])}: give the labels as y, and drop the targets, for example "
-            "with skorch.helper.SliceDataset(X, idx=0)."
+            f"but X[{rows[0]}] is a {type(first).__name__} of length {len(first)}: "
+            "give the labels as y, and drop the targets, for example with "
+            "skorch.helper.SliceDataset(X, idx=0)."
         )
-    return _to_float32(default_collate(items))
+    try:
+        return default_collate(items)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise TypeError(
+            "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "
+            "of these, all of one shape, but they do not make a batch: "
+            f"{textwrap.shorten(str(error), 200)} Pad or encode them in the Dataset."
+        ) from error
 
 
-def _to_float32(batch):
-    """A batch of a Dataset in the precision that modules are trained in."""
+def _to_float32(batch, rows, name=""):
+    """A batch of a Dataset, checked, in the precision that modules are trained in."""
     if isinstance(batch, Mapping):
-        return {name: _to_float32(part) for name, part in batch.items()}
+        return {
+            key: _to_float32(part, rows, f"{name}[{key!r}]")
+            for key, part in batch.items()
+        }
     if not isinstance(batch, torch.Tensor):
         raise TypeError(
             "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "
             f"of these, but a batch of them holds a {type(batch).__name__}: encode "
             "them, such as text by a tokenizer, in the Dataset."
         )
-    return batch.float() if batch.dtype == torch.float64 else batch
+    if batch.shape[:1] != (len(rows),):
+        raise ValueError(
+            f"A batch of {len(rows)} items of the torch Dataset X has the shape "
+            f"{tuple(batch.shape)}: its first axis must be the items."
+        )
+    if not batch.is_floating_point():
+        return batch
+    batch = batch.float() if batch.dtype == torch.float64 else batch
+    finite = torch.isfinite(batch)
+    if not finite.all():
+        bad = rows[int((~finite).nonzero()[0, 0])]
+        raise ValueError(
+            f"X[{bad}]{name} of the torch Dataset X contains NaN, or a number that is "
+            "infinite in float32: fill in or leave out what is missing."
+        )
+    return batch
 
 
 class _DatasetSlice(Dataset):
@@ -263,10 +355,11 @@ class _DatasetSlice(Dataset):
 
     def __getitems__(self, rows):
         items = self._items.__getitems__(rows)
-        if isinstance(items, list):
+        if isinstance(items, list) and len(items) == len(rows):
             return [self._unwrap(item) for item in items]
         if type(self._wrapped).transform is SliceDataset.transform:
-            return items
+            # A pair of batches is what a whole batch of pairs may look like.
+            return items[self._wrapped.idx] if isinstance(items, tuple) else items
         # A transformation of the user's is one of single items.
         return [self[row] for row in rows]
 

@@ -3,13 +3,15 @@
 The skorch net that they train comes from ``_net_settings``.
 """
 
+import copy
+import functools
 from numbers import Integral
 
 import numpy as np
 import torch
-from scipy import sparse
+from skorch.utils import to_tensor
 
-from ._features import n_items, take_batch
+from ._features import check_features, item_shape, n_items, number_type, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
 from ._probability import (
     expected_counts,
@@ -18,8 +20,36 @@ from ._probability import (
     posterior_log_proba,
     safe_log,
 )
+from ._random_state import reproducible
 from ._start import start_confusion
+from ._targets import active_annotators
 from ._training import CrowdDataset
+
+
+def unchanged_if_it_fails(fit):
+    """Decorator of ``fit``: where it raises, all attributes are as they were before.
+
+    Parameters
+    ----------
+    fit : method
+        Replaces attributes, and never changes them in place.
+
+    Returns
+    -------
+    method
+    """
+
+    @functools.wraps(fit)
+    def wrapper(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapper
 
 
 def burn_in_epochs(estimator):
@@ -54,6 +84,12 @@ def burn_in_epochs(estimator):
     return int(burn_in)
 
 
+def _usable_items(labels, weight):
+    """Items with labels and a positive weight."""
+    usable = labels.labels_per_item > 0
+    return np.flatnonzero(usable if weight is None else usable & (weight > 0))
+
+
 def split_items(labels, weight, validation_fraction, rng):
     """Items to train on and items to hold out.
 
@@ -72,10 +108,7 @@ def split_items(labels, weight, validation_fraction, rng):
     train_items, valid_items : int ndarrays
         Increasing.
     """
-    usable = labels.labels_per_item > 0
-    if weight is not None:
-        usable = usable & (weight > 0)
-    items = np.flatnonzero(usable)
+    items = _usable_items(labels, weight)
     if not validation_fraction:
         return items, items[:0]
     n_valid = int(np.ceil(validation_fraction * len(items)))
@@ -88,8 +121,8 @@ def split_items(labels, weight, validation_fraction, rng):
     return np.sort(shuffled[n_valid:]), np.sort(shuffled[:n_valid])
 
 
-def new_backbone(estimator, X, n_classes):
-    """The untrained network, seen to work on the first items.
+def new_backbone(estimator, X, n_classes, continued=False):
+    """The network to train, seen to work on the first items.
 
     Parameters
     ----------
@@ -97,22 +130,95 @@ def new_backbone(estimator, X, n_classes):
         Its `module`, `module_params`, `hidden_layer_sizes` and `dropout` are used.
     X : ndarray, CSR, dict of arrays, or torch Dataset
     n_classes : int
+    continued : bool
+        Whether it is a copy of the one that an earlier fit trained.
 
     Returns
     -------
     nn.Module
     """
+    if continued:
+        # A copy, so that a fit that fails leaves the last one's as it was.
+        return copy.deepcopy(estimator.net_.module_.backbone)
     if estimator.module is None:
         sizes = estimator.hidden_layer_sizes
         sizes = (sizes,) if isinstance(sizes, Integral) else sizes
         mlp = make_mlp(X.shape[1], n_classes, sizes, estimator.dropout)
-        return mlp.double() if X.dtype == np.float64 else mlp
+        # Both ways: torch's default type may be float64.
+        return mlp.double() if X.dtype == np.float64 else mlp.float()
     n_features = getattr(estimator, "n_features_in_", None)
     backbone = make_backbone(
         estimator.module, estimator.module_params or {}, n_features, n_classes
     )
     check_backbone(backbone, take_batch(X, np.arange(min(2, n_items(X)))), n_classes)
     return backbone
+
+
+def checked_items(estimator, X, device, net=None):
+    """``X`` in one of the forms that batches are taken from.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : as in ``CrowdClassifier.fit``
+    device : str
+    net : CrowdNet, optional
+        The trained net that is to predict or to be trained on; the items must be like
+        those that it saw.
+
+    Returns
+    -------
+    ndarray, CSR, dict of arrays, or torch Dataset
+    """
+    X = check_features(
+        estimator,
+        X,
+        any_shape=estimator.module is not None,
+        dtype=accepted_dtypes(estimator.module, device, net),
+        reset=net is None,
+    )
+    if net is not None:
+        check_same_items(estimator, X)
+    return X
+
+
+def check_same_items(estimator, X):
+    """Raise unless a fitted estimator can read items like these.
+
+    Other sizes than those of the fit are left to the module to judge: some take images
+    of any size and sequences of any length.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Raises
+    ------
+    ValueError
+        If it is a dict and fit saw none, or the other way round, if its parts have
+        other names, or if the module fails on items of another shape.
+    """
+    old, new = estimator._item_shape, item_shape(X)
+    if None in (old, new) or old == new:
+        return
+    parts = [set(shape) if isinstance(shape, dict) else None for shape in (old, new)]
+    difference = f"fit saw items of shape {old}, but X has items of shape {new}"
+    if parts[0] != parts[1]:
+        raise ValueError(
+            f"{difference}: give X in the form of the fit, a dict with the same names."
+        )
+    net = estimator.net_
+    with reproducible(estimator.module, net.seed, net.device):
+        batch = take_batch(X, np.arange(min(2, n_items(X))))
+        try:
+            check_backbone(
+                net.module_.backbone,
+                to_tensor(batch, device=net.device),
+                len(estimator.classes_),
+            )
+        except ValueError as error:
+            raise ValueError(f"{difference}: {error}") from error
 
 
 def start_log_confusion(estimator, labels, weight, crowd, continued):
@@ -174,24 +280,30 @@ def precision_of(module):
     return torch.float64 if wide else torch.float32
 
 
-def accepted_dtypes(module, device):
-    """Types of array that training takes without conversion, the preferred one first.
+def accepted_dtypes(module, device, net=None):
+    """Types of array that are taken without conversion, the preferred one first.
 
-    The perceptron is trained in the precision of ``X``, as scikit-learn's is. A module
-    of the user's has parameters of its own type, and accelerators are made for float32.
+    The perceptron is trained in the precision of ``X``, as scikit-learn's is, and keeps
+    it. A module of the user's has parameters of its own type, and accelerators are made
+    for float32.
 
     Parameters
     ----------
     module : None, nn.Module, or callable
     device : str
+    net : CrowdNet, optional
+        The trained net that is to predict or to be trained on.
 
     Returns
     -------
     list of dtypes
     """
-    if module is None and device == "cpu":
-        return [np.float64, np.float32]
-    return [np.float32]
+    if module is not None:
+        return [np.float32]
+    if net is not None:
+        double = precision_of(net.module_) == torch.float64
+        return [np.float64 if double else np.float32]
+    return [np.float64, np.float32] if device == "cpu" else [np.float32]
 
 
 def new_datasets(estimator, X, labels, weight, rng):
@@ -203,27 +315,41 @@ def new_datasets(estimator, X, labels, weight, rng):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     labels : CrowdLabels
     weight : ndarray of shape (n_samples,) or None
-        Only their ratios matter; what is too small a part of the largest to be told
-        from zero in the precision of the network is zero.
+        Only their ratios matter.
     rng : RandomState
 
     Returns
     -------
     train_set : CrowdDataset
+        Of the annotators with labels to train on, in their order.
     valid_set : CrowdDataset or None
+        Of the same annotators.
+    trained : bool ndarray of shape (n_annotators,)
+        Who they are. The matrices of others would stay where they start.
+
+    Raises
+    ------
+    ValueError
+        If early stopping holds out too much to train or too little to compare.
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
-    if weight is not None:
-        is_table = isinstance(X, np.ndarray) or sparse.issparse(X)
-        dtype = X.dtype if is_table else np.float32
-        weight = np.where(labels.labels_per_item > 0, weight, 0)
-        weight = (weight / weight.max()).astype(dtype)
+    train_items, valid_items = split_items(labels, weight, fraction, rng)
+    trained = active_annotators(labels[train_items])
+    seen = labels.select_annotators(labels.annotators[trained])
     gather = estimator.regularizer not in {"W", "trace"}
+    if weight is not None:
+        weight = (weight / weight.max()).astype(number_type(X))
     train_set, valid_set = (
-        CrowdDataset(X, labels, weight, items, gather_annotators=gather)
-        for items in split_items(labels, weight, fraction, rng)
+        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], gather)
+        for items in (train_items, valid_items)
     )
-    return train_set, valid_set if len(valid_set) else None
+    if len(valid_items) and not len(valid_set):
+        raise ValueError(
+            f"early_stopping holds out {len(valid_items)} items, none of which has a "
+            "label of an annotator who labelled others: their likelihood is unknown. "
+            "Change validation_fraction, or set early_stopping=False."
+        )
+    return train_set, valid_set if len(valid_set) else None, trained
 
 
 def learned_parameters(net, X, labels, weight, active):

@@ -1,10 +1,12 @@
 """From the estimator's arguments to the skorch net."""
 
 import inspect
+import textwrap
+from numbers import Integral
 
 import torch
 
-from ._callbacks import make_callbacks
+from ._callbacks import OWN_CALLBACKS, check_callbacks, make_callbacks
 from ._training import CrowdNet, prediction_batch_size
 
 OPTIMIZERS = {
@@ -31,6 +33,7 @@ _OWN_ARGUMENTS = {
     "optimizer",
     "optimizer__lr",
     "optimizer__param_groups",
+    "optimizer__params",
     "optimizer__weight_decay",
     "predict_nonlinearity",
     "seed",
@@ -42,6 +45,7 @@ _OWN_PREFIXES = ("criterion__", "dataset__", "module__")
 _LOADER_ARGUMENTS = (
     "batch_sampler",
     "collate_fn",
+    "dataset",
     "drop_last",
     "generator",
     "sampler",
@@ -65,12 +69,19 @@ def check_net_params(net_params):
     ValueError
         If one of them has an argument of the estimator of its own.
     """
+    unnamed = [name for name in net_params or {} if not isinstance(name, str)]
+    if unnamed:
+        raise ValueError(
+            "The keys of net_params must be names of arguments, such as "
+            f"'optimizer__betas', but it has {unnamed}."
+        )
     clash = sorted(
         name
         for name in net_params or {}
         if name in _OWN_ARGUMENTS
         or name.startswith(_OWN_PREFIXES)
         or (name.startswith("iterator_") and name.endswith(_LOADER_ARGUMENTS))
+        or (name.startswith("callbacks__") and name.split("__")[1] in OWN_CALLBACKS)
     )
     if clash:
         raise ValueError(
@@ -78,6 +89,43 @@ def check_net_params(net_params):
             "its own arguments and the labels ask for."
         )
     return net_params or {}
+
+
+def check_settings(estimator):
+    """Raise unless the settings of the network and its training can be used.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+
+    Raises
+    ------
+    ValueError
+        If they cannot.
+    """
+    check_net_params(estimator.net_params)
+    check_callbacks(estimator.callbacks)
+    _check_sizes(estimator.hidden_layer_sizes)
+    optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    if inspect.isclass(optimizer) and issubclass(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            f"optimizer={optimizer.__name__} has one learning rate for all parameters, "
+            "but the confusion matrices need their own: choose another, such as 'adam'."
+        )
+    if estimator.weight_decay and not takes_weight_decay(optimizer):
+        raise ValueError(
+            f"{optimizer.__name__} has no weight_decay, but weight_decay="
+            f"{estimator.weight_decay}: set it to 0 or choose another optimizer."
+        )
+
+
+def _check_sizes(sizes):
+    given = [sizes] if isinstance(sizes, Integral) else list(sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in given):
+        raise ValueError(
+            "hidden_layer_sizes must be one or more positive integers, the widths of "
+            f"the hidden layers, or () for none, but it is {sizes!r}."
+        )
 
 
 def choose_device(device):
@@ -90,9 +138,23 @@ def choose_device(device):
     Returns
     -------
     str
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except Exception as error:
+        # Each kind of device that is not there raises an error of another category.
+        raise ValueError(
+            f"device={str(device)!r} cannot be used on this machine: "
+            f"{textwrap.shorten(str(error), 160)} Choose 'cpu', or 'auto', which is "
+            "'cuda' where there is one and 'cpu' elsewhere."
+        ) from error
     return str(device)
 
 
@@ -118,11 +180,6 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     # Not every optimiser has a weight decay to be told of.
     decays = takes_weight_decay(optimizer)
-    if estimator.weight_decay and not decays:
-        raise ValueError(
-            f"{optimizer.__name__} has no weight_decay, but weight_decay="
-            f"{estimator.weight_decay}: set it to 0 or choose another optimizer."
-        )
     no_decay = {"weight_decay": 0.0} if decays else {}
     settings = {
         "criterion__likelihood": estimator.likelihood,

@@ -182,8 +182,14 @@ def check_backbone(backbone, batch, n_classes):
         with torch.no_grad():
             output = call_backbone(backbone, batch)
     except Exception as error:
-        double = any(part.dtype == torch.float64 for part in backbone.parameters())
-        advice = " Items come as float32: call .float() on it." if double else ""
+        advice = ""
+        if any(part.dtype == torch.float64 for part in backbone.parameters()):
+            advice = " Items come as float32: call .float() on it."
+        elif "indices" in str(error) or "index tensor" in str(error):
+            advice = (
+                " Arrays come as float32: give ids as a dict, X={'argument': ids}, or "
+                "a torch Dataset, whose integers stay."
+            )
         raise ValueError(
             f"module failed on a batch of shape {shape}: {error}. It must map a batch "
             f"of items to logits of shape (n_items, n_classes) = {expected}.{advice}"

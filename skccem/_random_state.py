@@ -1,6 +1,7 @@
-"""Random states: the global ones are left as they were found."""
+"""What fits depend on beside their data; the global settings are left as found."""
 
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -25,7 +26,9 @@ def random_generator(random_state):
 
 @contextmanager
 def seeded(seed, device):
-    """torch's global generators seeded, and as they were afterwards.
+    """NumPy's and torch's global generators seeded, and as they were afterwards.
+
+    NumPy's matters to the Datasets of users.
 
     Parameters
     ----------
@@ -33,6 +36,17 @@ def seeded(seed, device):
     device : str
         Generators of other devices than this one and the CPU are not touched.
     """
+    numpy_state = np.random.get_state()  # noqa: NPY002 - it is what is protected
+    try:
+        np.random.seed(seed)  # noqa: NPY002
+        with _torch_seeded(seed, device):
+            yield
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextmanager
+def _torch_seeded(seed, device):
     kind = torch.device(device).type
     if kind == "cpu":
         state = torch.get_rng_state()
@@ -47,3 +61,45 @@ def seeded(seed, device):
     with torch.random.fork_rng(devices=devices, device_type=kind):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def reproducible(module, seed, device):
+    """The context in which a network is trained and predicts.
+
+    Parameters
+    ----------
+    module : None, nn.Module, or callable
+        The estimator's. None is the perceptron, which has one thread on a CPU: it is
+        too small to gain from more, and sums round by the number of threads, of which
+        worker processes have fewer.
+    seed : int
+    device : str
+    """
+    alone = module is None and torch.device(device).type == "cpu"
+    with one_thread() if alone else nullcontext(), seeded(seed, device):
+        yield
+
+
+class _OneThread:
+    """Fits that run side by side in threads share one setting, the first one's."""
+
+    lock = threading.Lock()
+    n_inside = 0
+    before = None
+
+
+@contextmanager
+def one_thread():
+    """torch computes in one thread, and in as many as before afterwards."""
+    with _OneThread.lock:
+        if _OneThread.n_inside == 0:
+            _OneThread.before = torch.get_num_threads()
+        _OneThread.n_inside += 1
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        with _OneThread.lock:
+            _OneThread.n_inside -= 1
+            torch.set_num_threads(_OneThread.before)

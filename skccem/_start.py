@@ -92,7 +92,13 @@ def start_confusion(labels, init, sample_weight=None):
 
 
 def _check_matrices(init, shape):
-    confusion = np.asarray(init, dtype=np.float64)
+    try:
+        confusion = np.asarray(init, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "init must be 'identity', 'majority_vote', 'dawid_skene' or an array of "
+            f"numbers of shape {shape} or {shape[1:]}, but it is {init!r}."
+        ) from error
     if confusion.shape not in (shape, shape[1:]):
         raise ValueError(
             "init must have shape (n_annotators, n_classes, n_classes) = "

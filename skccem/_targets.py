@@ -6,6 +6,7 @@ too), so that estimators of this package are ordinary classifiers as well.
 
 import warnings
 
+import narwhals as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite, column_or_1d
@@ -91,20 +92,35 @@ def check_truth(y):
         If an entry is missing, or these are not classes.
     """
     hidden = np.ma.getmaskarray(y).ravel() if np.ma.isMaskedArray(y) else None
+    _check_none_missing(_nulls(y))
     y = column_or_1d(y, warn=True)
-    n_missing = 0 if hidden is None else int(hidden.sum())
-    if y.dtype == object:
-        n_missing = int(blank_mask(y, hidden).sum())
-    if n_missing:
-        raise ValueError(
-            "y has one axis, where every entry is a label, but "
-            f"{n_missing} of {len(y)} are missing (NaN, None, NA or masked). Leave "
-            "these items out, or pass the labels of one annotator as CrowdLabels, by "
-            "from_matrix of a table with one column."
-        )
+    if y.dtype.kind in "fOMm" or hidden is not None:
+        _check_none_missing(blank_mask(y, hidden))
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
+
+
+def _nulls(y):
+    """Which entries are null in a Series or the one column of a DataFrame."""
+    native = nw.from_native(y, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(native, nw.DataFrame):
+        native = native.get_column(native.columns[0])
+    if isinstance(native, nw.Series):
+        return native.is_null().to_numpy()
+    # An array of pyarrow is no Series.
+    count = getattr(y, "null_count", 0)
+    return np.arange(len(y)) < count if count else np.zeros(1, dtype=bool)
+
+
+def _check_none_missing(blank):
+    if blank.any():
+        raise ValueError(
+            f"y has one axis, where every entry is a label, but {blank.sum()} of "
+            f"{len(blank)} are missing (NaN, None, NA or masked). Leave these items "
+            "out, or pass the labels of one annotator as CrowdLabels, by from_matrix "
+            "of a table with one column."
+        )
 
 
 def check_known_crowd(Y, classes, annotators):
@@ -203,13 +219,17 @@ def check_trainable(labels):
         )
 
 
-def check_weight(sample_weight, labels):
+def check_weight(sample_weight, labels, precision=None):
     """Weights of the items as an array, or None.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_samples,) or None
     labels : CrowdLabels
+    precision : dtype, optional
+        Of a model to which only the ratios of weights matter: what is so small a part
+        of the largest weight of an item with labels that it is zero in this type is
+        zero, as are weights of other items, and too large ones are divided.
 
     Returns
     -------
@@ -218,7 +238,8 @@ def check_weight(sample_weight, labels):
     Raises
     ------
     ValueError
-        If a weight is negative, or no item with labels has a positive one.
+        If a weight is negative, no item with labels has a positive one, or their sum
+        is too large for a float and `precision` is not given.
     """
     if sample_weight is None:
         return None
@@ -230,7 +251,46 @@ def check_weight(sample_weight, labels):
             "sample_weight is zero for every item that has labels: give a positive "
             "weight to the items to learn from."
         )
+    if precision is not None:
+        weight = np.where(labels.labels_per_item > 0, weight, 0.0)
+        relative = weight / weight.max()
+        weight[relative.astype(precision) == 0] = 0
+    with np.errstate(over="ignore"):
+        total = weight @ labels.labels_per_item
+    if not np.isfinite(total):
+        if precision is not None:
+            # Not by the maximum: a start counts weights next to pseudo-counts.
+            return weight / (2 * labels.n_labels)
+        raise ValueError(
+            f"sample_weight is up to {weight.max():g}, and its sum over labels is too "
+            "large for a float: divide the weights by their maximum."
+        )
     return weight
+
+
+def check_score_weight(sample_weight, n_samples):
+    """Weights of the items to score, of which only the ratios matter.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+    n_samples : int
+
+    Returns
+    -------
+    float64 ndarray of shape (n_samples,)
+        The largest is one, unless all are zero, which not every scikit-learn refuses.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or their number is another.
+    """
+    weight = _check_sample_weight(
+        sample_weight, np.empty(n_samples), dtype=np.float64, ensure_non_negative=True
+    )
+    largest = weight.max(initial=0)
+    return weight / largest if largest else weight
 
 
 def active_annotators(labels, sample_weight=None):
@@ -252,7 +312,7 @@ def active_annotators(labels, sample_weight=None):
     return np.bincount(annotators, minlength=labels.n_annotators) > 0
 
 
-def warn_unused(labels, active):
+def warn_unused(labels, active, trained=None, stacklevel=3):
     """Tell of items and annotators without labels, in one warning.
 
     Parameters
@@ -260,9 +320,14 @@ def warn_unused(labels, active):
     labels : CrowdLabels
     active : bool ndarray of shape (n_annotators,)
         What ``active_annotators`` returned.
+    trained : bool ndarray of shape (n_annotators,), optional
+        Who of them gave labels to items that are not held out; all by default.
+    stacklevel : int
+        Frames up to the user's, counted from the warning.
     """
     n_items = int(np.sum(labels.labels_per_item == 0))
     n_idle = int(np.sum(~active))
+    n_held_out = 0 if trained is None else int(np.sum(active & ~trained))
     parts = []
     if n_items:
         parts.append(
@@ -274,8 +339,13 @@ def warn_unused(labels, active):
             f"{n_idle} of {labels.n_annotators} annotators gave no labels, or only to "
             "items of weight zero, and get the pooled confusion matrix"
         )
+    if n_held_out:
+        parts.append(
+            f"{n_held_out} of {labels.n_annotators} annotators gave labels only to "
+            "items that early_stopping holds out, and get the pooled confusion matrix"
+        )
     if parts:
-        warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=3)
+        warnings.warn("; ".join(parts) + ".", UnusedDataWarning, stacklevel=stacklevel)
 
 
 def _shown(values, most=8):

@@ -287,6 +287,11 @@ class CrowdNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
         loss, log_likelihood = (totals[:2] / totals[2]).tolist()
         self.history.record(f"{prefix}_loss", loss)
+        # Under the name that skorch's Checkpoint and its like look for.
+        is_best = loss < self.best_loss_.get(prefix, np.inf)
+        self.history.record(f"{prefix}_loss_best", is_best)
+        if is_best:
+            self.best_loss_[prefix] = loss
         self.history.record(f"{prefix}_log_likelihood", log_likelihood)
 
     def train(self, train_set, valid_set=None):
@@ -304,6 +309,7 @@ class CrowdNet(NeuralNet):
             If the loss or, at the end, a parameter is not finite.
         """
         self.initialize()
+        self.best_loss_ = {}
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)
             try:

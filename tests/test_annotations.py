@@ -355,3 +355,20 @@ def test_a_search_runs_in_worker_processes(workers):
     with joblib.parallel_config(**workers):
         search.fit(X, labels)
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone)
+
+
+def test_columns_of_a_long_table_have_three_names():
+    labels = CrowdLabels.from_matrix([[0, 1], [1, -1]])
+    with pytest.raises(ValueError, match="three names of columns, got 'x', 'x'"):
+        labels.to_long(item="x", annotator="x")
+
+
+@pytest.mark.parametrize("names", [[1, "a"], [1.5, "b"], [10**30, 3]])
+def test_mixed_identifiers_come_back_or_are_an_error_that_names_the_column(names):
+    labels = CrowdLabels.from_matrix([[0, 1], [1, -1]], annotators=names)
+    with pytest.raises(TypeError, match=r"pyarrow cannot hold .*\['worker'\].*pandas"):
+        labels.to_long(backend="pyarrow")
+    for backend in ("pandas", "polars"):
+        back = CrowdLabels.from_long(labels.to_long(backend=backend), annotators=names)
+        assert back.annotators.tolist() == names
+        np.testing.assert_array_equal(np.asarray(back), np.asarray(labels))

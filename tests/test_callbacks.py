@@ -3,12 +3,20 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+    PassthroughScoring,
+)
 from torch import nn
 
 from skccem import CrowdLabels
 from skccem import _callbacks as module
-from skccem._callbacks import ProgressBar, make_callbacks
+from skccem._callbacks import ProgressBar, check_callbacks, make_callbacks
 from skccem._network import CrowdNetwork
 from skccem._training import CrowdDataset, CrowdNet
 
@@ -196,3 +204,49 @@ def test_the_bar_closes_however_training_ends(data, bars, error, when, capsys):
     (bar,) = bars
     assert bar.disable
     pickle.dumps(dict(net.callbacks_)["progress"])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_the_best_losses_so_far_are_recorded_as_skorch_does(data, early_stopping):
+    net = make_net([])
+    net.train(data[0], data[1] if early_stopping else None)
+    names = ["train_loss", "valid_loss"] if early_stopping else ["train_loss"]
+    for name in names:
+        losses = net.history[:, name]
+        best = [loss < min(losses[:i], default=np.inf) for i, loss in enumerate(losses)]
+        assert net.history[:, f"{name}_best"] == best
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        None,
+        [],
+        [Remember, Remember()],
+        [("mine", Remember()), ["other", Remember]],
+        [EarlyStopping(monitor="train_loss"), LRScheduler, Checkpoint()],
+    ],
+)
+def test_callbacks_classes_and_named_ones_are_accepted(callbacks):
+    assert check_callbacks(callbacks) is None
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (3, "list of skorch callbacks.*holds 3"),
+        (print, "list of skorch callbacks.*built-in function print"),
+        (("mine", 3), r"holds \('mine', 3\)"),
+        (
+            ("early_stopping", Remember()),
+            "is a name of the estimator's",
+        ),
+        (EpochScoring("accuracy"), "EpochScoring scores.*predict_log_posterior"),
+        (BatchScoring("accuracy"), "BatchScoring scores.*valid_log_likelihood"),
+        (("mine", EpochScoring), "EpochScoring scores"),
+        (PassthroughScoring("train_loss"), "PassthroughScoring scores"),
+    ],
+)
+def test_callbacks_that_cannot_be_called_are_an_error(callback, message):
+    with pytest.raises(ValueError, match=message):
+        check_callbacks([Remember(), callback])

@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
+from skorch.callbacks import Callback, Checkpoint, EpochScoring
 from skorch.helper import SliceDataset, SliceDict
 from torch import nn
 from torch.utils.data import Dataset
@@ -71,6 +72,10 @@ class TwoInputs(nn.Module):
 
 def linear(n_features, n_classes):
     return nn.Linear(n_features, n_classes)
+
+
+def linear_of_five(n_features, n_classes):
+    return nn.Linear(5, n_classes)
 
 
 # What is learned
@@ -186,6 +191,19 @@ def test_score_of_a_crowd_is_the_mean_log_likelihood_of_a_label(crowd):
     assert_allclose(clf.score(X, Y, sample_weight=weight), expected)
 
 
+@pytest.mark.parametrize("one_axis", [False, True])
+def test_weights_of_scores_matter_by_their_ratios(crowd, one_axis):
+    X, Y, truth = crowd
+    clf, y = small(max_epochs=2).fit(X, Y), truth if one_axis else Y
+    weight = np.linspace(0.1, 1, 240)
+    expected = clf.score(X, y, sample_weight=weight)
+    assert_allclose(clf.score(X, y, sample_weight=1e308 * weight), expected)
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        clf.score(X, y, sample_weight=-weight)
+    with pytest.raises(ValueError, match=r"non-zero|none of positive"):
+        clf.score(X, y, sample_weight=0 * weight)
+
+
 def test_score_of_truth_is_accuracy(crowd):
     X, Y, truth = crowd
     clf = small().fit(X, Y)
@@ -295,6 +313,22 @@ def test_a_seed_makes_fits_bit_identical_here_and_in_workers(crowd):
     assert len({*bits(1), *bits(2)}) == 1
 
 
+def test_the_perceptron_is_bit_identical_whatever_the_number_of_threads():
+    # Enough numbers that torch would divide a sum among threads.
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(1000, 512)), rng.integers(-1, 5, (1000, 6))
+    before, bits = torch.get_num_threads(), set()
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            clf = CrowdClassifier(max_epochs=2, random_state=0).fit(X, Y)
+            bits.add(clf.predict_proba(X).tobytes() + bytes(clf.confusion_matrices_))
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(bits) == 1
+
+
 def test_different_seeds_and_no_seed_differ(crowd):
     X, Y, _ = crowd
     fits = [small(random_state=seed).fit(X, Y) for seed in (0, 1, None, None)]
@@ -313,6 +347,31 @@ def test_global_random_states_are_left_alone(crowd, random_state):
     clf.predict(X)
     clf.score(X, Y)
     clf.score(X, truth)
+    assert_array_equal(legacy_state(), numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+class Noisy(Items):
+    """Items that draw from both global generators."""
+
+    def __getitem__(self, index):
+        noise = torch.rand(5) + np.random.random()  # noqa: NPY002
+        return self.X[index] + noise
+
+
+class NoisyModule(nn.Linear):
+    def forward(self, batch):
+        return super().forward(batch + torch.rand_like(batch))
+
+
+def test_data_and_modules_that_draw_are_reproducible_and_leave_global_states(crowd):
+    X, Y, _ = crowd
+    clf = small(max_epochs=2, module=NoisyModule(5, 3))
+    numpy_state, torch_state = legacy_state(), torch.get_rng_state()
+    fits = [clone(clf).fit(Noisy(X), Y) for _ in range(2)]
+    first, second = (fit.predict_proba(Noisy(X)) for fit in fits)
+    assert_array_equal(first, second)
+    fits[0].score(Noisy(X), Y)
     assert_array_equal(legacy_state(), numpy_state)
     assert torch.equal(torch.get_rng_state(), torch_state)
 
@@ -363,6 +422,16 @@ def test_a_dataset_gives_what_the_array_gives(crowd):
         assert_array_equal(clf.predict_proba(form), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", np.float32, float, object])
+def test_a_dataset_may_have_a_dtype_of_its_own(crowd, dtype):
+    X, Y, _ = crowd
+    data = Items(X)
+    data.dtype = dtype
+    clf = small(module=linear_of_five, max_epochs=1)
+    expected = clone(clf).fit(Items(X), Y).confusion_matrices_
+    assert_array_equal(clf.fit(data, Y).confusion_matrices_, expected)
+
+
 def test_images_train_a_convolutional_network():
     X, truth = load_digits(return_X_y=True)
     images = (X[:600] / 16).reshape(-1, 1, 8, 8)
@@ -373,6 +442,55 @@ def test_images_train_a_convolutional_network():
     )
     clf = small(module=network, max_epochs=30).fit(images, Y)
     assert clf.score(images, truth[:600]) > 0.85
+
+
+def test_a_module_that_takes_any_size_predicts_other_sizes_than_it_was_trained_on(
+    crowd,
+):
+    X, Y, _ = crowd
+    network = nn.Sequential(nn.AdaptiveAvgPool1d(4), nn.Flatten(), nn.Linear(4, 3))
+    clf = small(module=network, max_epochs=1).fit(X[:, None], Y)
+    assert not hasattr(clf, "n_features_in_")
+    assert clf.predict_proba(X[:, None, :4]).shape == (240, 3)
+
+
+def test_items_of_a_shape_that_fit_did_not_see_are_an_error(crowd):
+    X, Y, _ = crowd
+    network = nn.Sequential(nn.Flatten(), nn.Linear(5, 3))
+    clf = small(module=network, max_epochs=1, warm_start=True).fit(X[:, None], Y)
+    match = (
+        r"fit saw items of shape \(1, 5\), but X has items of shape \(1, 4\).*failed"
+    )
+    for call in (clf.predict, lambda other: clf.fit(other, Y)):
+        with pytest.raises(ValueError, match=match):
+            call(X[:, None, :4])
+    with pytest.raises(
+        ValueError, match=r"but X has items of .*in the form of the fit"
+    ):
+        clf.predict({"left": X})
+
+
+def test_a_dict_has_the_names_of_the_fit(crowd):
+    X, Y, _ = crowd
+    clf = small(module=TwoInputs, max_epochs=1).fit(
+        {"left": X[:, :2], "right": X[:, 2:]}, Y
+    )
+    for other in ({"left": X[:, :2], "wrong": X[:, 2:]}, {"left": X}, X):
+        with pytest.raises(ValueError, match=r"'right': \(3,\).*the same names"):
+            clf.predict(other)
+
+
+def test_a_factory_gets_no_number_of_features_unless_there_are_columns(crowd):
+    X, Y, _ = crowd
+    got = []
+
+    def factory(n_features, n_classes):
+        got.append(n_features)
+        return nn.Sequential(nn.Flatten(), nn.Linear(5, n_classes))
+
+    for form in (X, X[:, None], Items(X)):
+        small(module=factory, max_epochs=1).fit(form, Y)
+    assert got == [5, None, None]
 
 
 # Modules
@@ -459,6 +577,21 @@ def test_a_continued_fit_has_no_burn_in(crowd):
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
+def test_checkpoints_of_skorch_and_callbacks_of_ones_own_work(crowd, tmp_path):
+    X, Y, _ = crowd
+
+    class Mine(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("mine", 1)
+
+    checkpoint = Checkpoint(dirname=tmp_path)
+    clf = small(early_stopping=True, callbacks=[checkpoint, Mine]).fit(X, Y)
+    assert (tmp_path / "params.pt").exists()
+    documented = {"train_loss", "train_log_likelihood", "valid_loss"}
+    documented |= {"valid_log_likelihood", "dur", "epoch"}
+    assert set(clf.history_[0]) == documented | {"mine", "event_cp"}
+
+
 def test_warm_start_goes_on_from_the_last_solution(crowd):
     X, Y, _ = crowd
     clf = small(warm_start=True, dropout=0).fit(X, Y)
@@ -481,6 +614,66 @@ def test_warm_start_from_one_label_an_item_learns_a_crowd_of_one(crowd):
     assert_array_equal(clf.fit(X, truth).confusion_matrices_[0], np.eye(3))
 
 
+@pytest.mark.parametrize(("first", "then"), [("f4", "f8"), ("f8", "f4")])
+def test_a_continued_fit_keeps_its_precision(crowd, first, then):
+    X, Y, _ = crowd
+    clf = small(warm_start=True, max_epochs=2).fit(X.astype(first), Y)
+    clf.fit(X.astype(then), Y, sample_weight=np.ones(240))
+    assert clf.predict_proba(X.astype(then)).dtype == np.dtype(first)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_precision_is_that_of_items_whatever_torchs_default(crowd, dtype):
+    X, Y, _ = crowd
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        clf = small(max_epochs=2).fit(X.astype(dtype), Y)
+        proba = clf.predict_proba(X.astype(dtype))
+    finally:
+        torch.set_default_dtype(before)
+    assert proba.dtype == np.dtype(dtype)
+
+
+class Fails(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise RuntimeError("on purpose, with weights that were already changed")
+
+
+def state(clf):
+    """Everything that a fit sets, as bytes or text."""
+    return {
+        name: pickle.dumps(value) if isinstance(value, np.ndarray) else repr(value)
+        for name, value in vars(clf).items()
+        if name.endswith("_") and name != "net_"
+    } | {name: value.clone() for name, value in clf.net_.module_.state_dict().items()}
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_fit_that_fails_leaves_the_last_one(crowd, warm_start):
+    X, Y, _ = crowd
+    clf = small(max_epochs=3, warm_start=warm_start).fit(X, Y)
+    before, proba = state(clf), clf.predict_proba(X)
+    columns = X if warm_start else X[:, :4]
+    clf.set_params(callbacks=[Fails()], reg_strength=0.3)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        clf.fit(columns, Y)
+    after = state(clf)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert np.array_equal(value, after[name]), name
+    assert_array_equal(clf.predict_proba(X), proba)
+
+
+def test_a_first_fit_that_fails_leaves_an_unfitted_estimator(crowd):
+    X, Y, _ = crowd
+    clf = small(callbacks=[Fails()])
+    before = vars(clf).copy()
+    with pytest.raises(RuntimeError, match="on purpose"):
+        clf.fit(X, Y)
+    assert vars(clf) == before
+
+
 def test_annotators_all_of_whose_labels_weigh_nothing_are_idle(crowd):
     X, Y, _ = crowd
     table = np.asarray(Y).copy()
@@ -492,6 +685,40 @@ def test_annotators_all_of_whose_labels_weigh_nothing_are_idle(crowd):
     others = np.delete(clf.confusion_matrices_, 2, axis=0)
     assert (pooled >= others.min(axis=0) - 1e-9).all()
     assert (pooled <= others.max(axis=0) + 1e-9).all()
+
+
+@pytest.mark.parametrize("precision", ["f4", "f8"])
+def test_weights_that_round_to_zero_train_no_annotator(crowd, precision):
+    X, Y, _ = crowd
+    table = np.insert(np.asarray(Y), 0, -1, axis=1)
+    table[:3] = -1
+    table[:3, 0] = [0, 1, 2]
+    weight = np.where(np.arange(240) < 3, 1e-60, 1.0)
+    zero = np.where(weight < 1, 0.0, 1.0)
+    X = X.astype(precision)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf = small().fit(X, table, sample_weight=weight)
+    assert len(caught) == (precision == "f4")
+    if precision == "f4":
+        with pytest.warns(UnusedDataWarning, match="1 of 7 annotators"):
+            without = small().fit(X, table, sample_weight=zero)
+        assert_array_equal(clf.confusion_matrices_, without.confusion_matrices_)
+
+
+def test_annotators_who_are_held_out_whole_get_the_pooled_matrix(crowd):
+    X, Y, _ = crowd
+    alone = CrowdLabels.from_matrix(np.where(np.eye(240) > 0, 1, -1), classes=range(3))
+    table = np.hstack([np.asarray(Y), np.asarray(alone)[:, :40]])
+    with pytest.warns(UnusedDataWarning, match=r"\d+ of 46 .* early_stopping holds"):
+        clf = small(early_stopping=True, validation_fraction=0.5).fit(X, table)
+    same = [
+        (B == clf.confusion_matrices_[6:]).all((1, 2)).sum()
+        for B in clf.confusion_matrices_[6:]
+    ]
+    assert max(same) > 5
+    start = 0.7 * np.eye(3) + 0.1
+    assert not any(np.allclose(B, start, atol=1e-3) for B in clf.confusion_matrices_)
 
 
 def test_initial_matrices_may_be_given_with_an_idle_annotator(crowd):
@@ -506,7 +733,7 @@ def test_initial_matrices_may_be_given_with_an_idle_annotator(crowd):
     assert_allclose(clf.confusion_matrices_[active], expected[active], atol=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1e-50, 1e50])
+@pytest.mark.parametrize("scale", [1e-50, 1e50, 5e307])
 def test_the_scale_of_weights_changes_nothing(crowd, scale):
     X, Y, _ = crowd
     for form in (X, X.astype("f4")):
@@ -514,6 +741,7 @@ def test_the_scale_of_weights_changes_nothing(crowd, scale):
         plain = small().fit(form, Y, sample_weight=weight)
         scaled = small().fit(form, Y, sample_weight=scale * weight)
         assert_allclose(scaled.predict_proba(form), plain.predict_proba(form), 1e-3)
+        assert_allclose(scaled.class_prior_, plain.class_prior_, 1e-3)
 
 
 def test_verbose_prints_a_bar_or_lines(crowd, capsys):
@@ -595,6 +823,29 @@ def test_survives_pickle_and_clone(crowd):
 def test_parameters_out_of_range_are_named(crowd, params, match):
     with pytest.raises(InvalidParameterError, match=match):
         small(**params).fit(*crowd[:2])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"hidden_layer_sizes": (0,)},
+        {"callbacks": [EpochScoring("accuracy")]},
+        {"optimizer": torch.optim.LBFGS},
+        {"device": "cuda:99"},
+        {"init": [["a"]]},
+        {"init": np.eye(4)},
+        {"module": nn.Linear(9, 3)},
+    ],
+)
+def test_errors_come_before_warnings_and_work(crowd, params):
+    X, Y, _ = crowd
+    table = np.insert(np.asarray(Y), 0, -1, axis=1)
+    clf = small(**params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"must|machine|learning|score"):
+            clf.fit(X, table)
+    assert not hasattr(clf, "n_features_in_")
 
 
 def test_net_params_must_not_repeat_arguments(crowd):

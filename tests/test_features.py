@@ -6,10 +6,22 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from skorch.helper import SliceDataset, SliceDict
-from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+)
 
 from skccem import CrowdLabels
-from skccem._features import check_features, check_lengths, n_items, take_batch
+from skccem._features import (
+    check_features,
+    check_lengths,
+    item_shape,
+    n_items,
+    take_batch,
+)
 
 ROWS = np.array([4, 0, 4])
 
@@ -236,6 +248,97 @@ def test_items_with_targets_are_an_error_that_says_how_to_drop_them(
     X = check(dataset([kind((row, 1)) for row in table]))
     with pytest.raises(TypeError, match=rf"X\[4\] is a {kind.__name__}.*SliceDataset"):
         take_batch(X, ROWS)
+
+
+class Paired(Items):
+    """Whole batches with targets, as one pair."""
+
+    kind = tuple
+
+    def __getitems__(self, rows):
+        return self.kind((torch.from_numpy(self.items[rows]), torch.zeros(len(rows))))
+
+    def __getitem__(self, row):
+        return torch.from_numpy(self.items[row]), 0.0
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_batches_with_targets_are_an_error_that_says_how_to_drop_them(table, kind):
+    X = check(Paired(table))
+    X.kind = kind
+    with pytest.raises(
+        TypeError, match=rf"returned a {kind.__name__} of length 2 for 3"
+    ):
+        take_batch(X, ROWS)
+    with pytest.raises(TypeError, match=r"SliceDataset|do not make a batch"):
+        take_batch(X, ROWS[:2])
+
+
+def test_a_slice_data_set_drops_the_targets_of_batches(table):
+    np.testing.assert_array_equal(batch(SliceDataset(Paired(table))), table[ROWS])
+
+
+def test_items_that_are_lists_are_an_error_that_says_what_to_return(table):
+    with pytest.raises(
+        TypeError, match=r"X\[4\] is a list of length 3: return torch\."
+    ):
+        batch(Items(table.tolist()))
+
+
+def test_items_of_several_shapes_are_an_error(table):
+    with pytest.raises(TypeError, match=r"do not make a batch.*equal size"):
+        batch(Items([row[: 1 + i] for i, row in enumerate(table)]))
+
+
+def test_batches_of_another_number_of_items_are_an_error(table):
+    class First(Items):
+        def __getitems__(self, rows):
+            return self.items[:1]
+
+    with pytest.raises(ValueError, match=r"batch of 3 items.*shape \(1, 3\)"):
+        batch(First(table))
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+@pytest.mark.parametrize("dataset", [Items, Batches, WholeBatches])
+def test_items_that_are_not_finite_are_an_error_naming_the_first(table, value, dataset):
+    table = table.astype("f8")
+    table[4, 1] = value
+    with pytest.raises(ValueError, match=r"X\[4\] of the torch Dataset X contains NaN"):
+        batch(dataset(table), np.array([0, 4, 2]))
+
+
+def test_parts_of_items_that_are_not_finite_are_named():
+    items = [{"a": 1, "b": np.float32(i)} for i in (0, np.nan, 0)]
+    with pytest.raises(ValueError, match=r"X\[1\]\['b'\] of the torch Dataset"):
+        batch(Items(items), np.array([2, 1]))
+
+
+def test_a_data_loader_is_an_error_that_names_its_data_set(table):
+    with pytest.raises(TypeError, match=r"X\.dataset"):
+        check(DataLoader(Items(table)))
+
+
+def test_only_columns_of_two_axes_are_features(table):
+    estimator = BaseEstimator()
+    check(table, estimator=estimator)
+    check(np.zeros((6, 1, 2, 2)), estimator=estimator)
+    assert not hasattr(estimator, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("X", "shape"),
+    [
+        (np.zeros((6, 1, 2)), (1, 2)),
+        (np.zeros(6), ()),
+        (sparse.csr_array((6, 3)), (3,)),
+        ({"a": np.zeros((6, 2)), "b": np.zeros(6)}, {"a": (2,), "b": ()}),
+        (Items(np.zeros((6, 3))), None),
+    ],
+    ids=["images", "numbers", "sparse", "dict", "data set"],
+)
+def test_the_shape_of_an_item_is_known_but_of_a_data_set(X, shape):
+    assert item_shape(check(X)) == shape
 
 
 def test_the_items_of_a_tensor_data_set_are_tuples(table):

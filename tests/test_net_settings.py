@@ -5,13 +5,18 @@ import torch
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     new_backbone,
-    new_datasets,
     new_network,
     start_log_confusion,
 )
-from skccem._net_settings import check_net_params, choose_device, new_net
+from skccem._net_settings import (
+    check_net_params,
+    check_settings,
+    choose_device,
+    new_net,
+)
 from skccem._random_state import seeded
 from skccem._start import start_confusion
+from skccem._training import CrowdDataset
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def train(labels, X, **settings):
     with seeded(0, "cpu"):
         network = start(new_backbone(estimator, X, 3), labels)
     net = new_net(estimator, network, X, 0, "cpu")
-    train_set, _ = new_datasets(estimator, X, labels, None, np.random.RandomState(0))
+    train_set = CrowdDataset(X, labels, gather_annotators=True)
     net.train(train_set)
     return net, train_set
 
@@ -71,6 +76,12 @@ def test_net_params_must_not_set_what_the_estimator_sets():
         "optimizer__weight_decay",
         "iterator_train__batch_size",
         "iterator_valid__shuffle",
+        "iterator_train__dataset",
+        "optimizer__params",
+        "callbacks__early_stopping",
+        "callbacks__early_stopping__patience",
+        "callbacks__progress",
+        "callbacks__print_log__floatfmt",
         "train_split",
         "dataset",
     ],
@@ -80,11 +91,39 @@ def test_net_params_must_not_undo_the_coupling(name):
         check_net_params({name: None})
 
 
+def test_net_params_are_named_by_text_and_may_set_callbacks_of_the_users():
+    with pytest.raises(ValueError, match=r"names of arguments.*it has \[3\]"):
+        check_net_params({3: 1, "optimizer__betas": 0})
+    assert check_net_params({"callbacks__mine__patience": 3})
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"hidden_layer_sizes": (-3,)}, r"positive integers.*\(-3,\)"),
+        ({"hidden_layer_sizes": ("a",)}, "positive integers"),
+        ({"hidden_layer_sizes": (2.5,)}, "positive integers"),
+        ({"hidden_layer_sizes": [[8]]}, "positive integers"),
+        ({"hidden_layer_sizes": (8, 0)}, "positive integers"),
+        ({"optimizer": torch.optim.LBFGS}, "LBFGS has one learning rate"),
+        ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "no weight_decay"),
+        ({"callbacks": [3]}, "list of skorch callbacks"),
+        ({"net_params": {"lr": 1}}, "must not hold"),
+    ],
+)
+def test_settings_that_cannot_be_are_an_error(params, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(CrowdClassifier(**params))
+
+
+@pytest.mark.parametrize("sizes", [(), 3, [3], np.array([3, 4]), np.int64(3)])
+def test_widths_are_positive_integers(sizes):
+    assert check_settings(CrowdClassifier(hidden_layer_sizes=sizes)) is None
+
+
 def test_an_optimizer_without_weight_decay_trains(X, seen):
     net, _ = train(seen, X, optimizer=torch.optim.Rprop, batch_size=None)
     assert isinstance(net.optimizer_, torch.optim.Rprop)
-    with pytest.raises(ValueError, match="Rprop has no weight_decay"):
-        train(seen, X, optimizer=torch.optim.Rprop, weight_decay=0.1)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
@@ -146,9 +185,15 @@ def test_net_params_reach_the_net(X, seen):
     assert {group["betas"] for group in net.optimizer_.param_groups} == {(0.5, 0.6)}
 
 
-@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cuda:1"])
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cpu:0"])
 def test_a_device_is_named_as_given(device):
     assert choose_device(device) == str(device)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "xla", "no such"])
+def test_a_device_that_is_not_there_is_an_error(device):
+    with pytest.raises(ValueError, match=rf"device='{device}' cannot.*'auto'"):
+        choose_device(device)
 
 
 @pytest.mark.parametrize(("available", "expected"), [(True, "cuda"), (False, "cpu")])

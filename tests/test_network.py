@@ -22,6 +22,11 @@ class TwoInputs(nn.Module):
         return self.linear(left - right)
 
 
+class OneHot(nn.Module):
+    def forward(self, batch):
+        return nn.functional.one_hot(batch, 3)
+
+
 class Fails(nn.Module):
     def forward(self, X):
         raise RuntimeError("out of ideas")
@@ -189,3 +194,13 @@ def test_a_failing_backbone_gets_its_mode_back(batch):
     with pytest.raises(ValueError, match="failed"):
         check_backbone(module, {"X": batch}, N_CLASSES)
     assert module.training
+
+
+@pytest.mark.parametrize(
+    "module",
+    [nn.Sequential(nn.Embedding(9, 3), nn.Flatten()), OneHot()],
+    ids=["embedding", "one_hot"],
+)
+def test_an_array_of_ids_is_an_error_that_says_how_integers_stay(module):
+    with pytest.raises(ValueError, match=r"float32: give ids as a dict"):
+        check_backbone(module, torch.ones(2, 1), 3)

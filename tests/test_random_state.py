@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from skccem._random_state import random_generator, seeded
+from skccem._random_state import (
+    one_thread,
+    random_generator,
+    reproducible,
+    seeded,
+)
 
 
 @pytest.fixture
@@ -66,3 +71,47 @@ def test_generators_of_an_accelerator_are_restored_as_well(monkeypatch, device):
     with seeded(0, device):
         assert not restored
     assert restored == {0: drawn[0], 1: drawn[1]}
+
+
+def test_numpys_global_generator_is_seeded_for_datasets_that_draw_from_it(states):
+    def draw(seed):
+        with seeded(seed, "cpu"):
+            return np.random.random()  # noqa: NPY002 - as in the code of users
+
+    assert draw(3) == draw(3) != draw(4)
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of torch's threads, and the old one at the end."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("module", "device", "inside"),
+    [(None, "cpu", 1), (torch.nn.Linear, "cpu", 2)],
+)
+def test_the_perceptron_alone_has_one_thread(threads, module, device, inside):
+    threads(2)
+    with reproducible(module, 0, device):
+        assert torch.get_num_threads() == inside
+    assert torch.get_num_threads() == 2
+
+
+def test_the_number_of_threads_stays_also_after_an_error(threads):
+    threads(2)
+    with pytest.raises(RuntimeError), one_thread():
+        torch.rand(-1)
+    assert torch.get_num_threads() == 2
+
+
+def test_contexts_side_by_side_restore_the_number_of_threads(threads):
+    threads(2)
+    first, second = one_thread(), one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 2

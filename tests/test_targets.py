@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
@@ -13,6 +14,7 @@ from skccem._targets import (
     active_annotators,
     check_known_crowd,
     check_same_task,
+    check_score_weight,
     check_targets,
     check_trainable,
     check_truth,
@@ -115,28 +117,47 @@ def test_all_classes_can_be_named_beforehand():
     ("y", "message"),
     [
         (None, "requires y to be passed"),
-        ([0.0, np.nan], "NaN"),
+        ([0.0, np.nan], "1 of 2 are missing.*from_matrix"),
+        (np.array([0, 1, np.nan, 1]), "1 of 4 are missing"),
+        (pd.Series([0.0, 1, np.nan]), "1 of 3 are missing"),
         ([0.5, 1.7, 2.2], "Unknown label type"),
-        (pd.Series([1, None], dtype="Int64"), "NaN|missing"),
+        (pd.Series([1, None], dtype="Int64"), "1 of 2 are missing"),
+        (pd.Series([True, None, False], dtype="boolean"), "1 of 3 are missing"),
+        (pd.Series(["a", None, "b"], dtype="string"), "1 of 3 are missing"),
+        (pd.Series(["a", None, "b"], dtype="category"), "1 of 3 are missing"),
+        (pd.DataFrame({"a": pd.array([1, None, 2])}), "1 of 3 are missing"),
+        (pl.Series([1, None, 2]), "1 of 3 are missing"),
+        (pl.Series(["a", None, "b"]), "1 of 3 are missing"),
+        (pl.Series([1.0, float("nan"), 2.0]), "1 of 3 are missing"),
+        (pa.chunked_array([[1, None, 2]]), "1 of 3 are missing"),
+        (pa.array([1, None, 2]), "1 of 3 are missing"),
+        (pa.array(["a", None, "b"]), "1 of 3 are missing"),
         (np.zeros((2, 2, 2)), "shape"),
         (np.ma.masked_less([0, 1, -1], 0), r"1 of 3 are missing.*from_matrix"),
         (np.array(["a", pd.NA, "b"], dtype=object), r"1 of 3 are missing"),
         (["a", None, "b", None], r"2 of 4 are missing"),
     ],
-    ids=[
-        "None",
-        "NaN",
-        "regression",
-        "NA",
-        "three axes",
-        "masked",
-        "NA objects",
-        "None objects",
-    ],
 )
 def test_targets_that_are_not_classes_are_an_error(y, message):
     with pytest.raises(ValueError, match=message):
         check_targets(y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([3, 1, 3], dtype="Int64"),
+        pd.Series([3, 1, 3], dtype="category"),
+        pl.Series([3, 1, 3]),
+        pa.chunked_array([[3, 1], [3]]),
+        pa.array([3, 1, 3]),
+    ],
+    ids=["Int64", "category", "polars", "chunked", "pyarrow"],
+)
+def test_columns_of_every_library_are_one_axis(y):
+    labels, crowd = check_targets(y)
+    assert not crowd
+    assert labels.classes[labels.codes].tolist() == [3, 1, 3]
 
 
 def test_truth_is_one_label_an_item():
@@ -254,17 +275,41 @@ def test_weights_are_an_array_of_floats():
     np.testing.assert_array_equal(weight, np.full(5, 2))
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1, 1e307])
+def test_weights_keep_their_ratios_and_count_for_labels_alone(scale):
+    weight = check_weight(scale * np.array([1, 2, 3, 4, 9]), LABELS, "f4")
+    np.testing.assert_allclose(weight / weight[0], [1, 2, 3, 4, 0])
+    assert np.isfinite(weight @ LABELS.labels_per_item)
+    if scale < 1e307:
+        assert weight[0] == scale
+
+
+def test_relative_weights_that_round_to_zero_are_zero():
+    weight = [1, 1e-60, 1, 1, 1]
+    assert check_weight(weight, LABELS, "f4")[1] == 0
+    assert check_weight(weight, LABELS, "f8")[1] == 1e-60
+
+
+def test_weights_of_scores_are_relative_and_none_is_equal_ones():
+    np.testing.assert_array_equal(check_score_weight(None, 3), np.ones(3))
+    np.testing.assert_array_equal(check_score_weight([1e308, 0, 5e307], 3), [1, 0, 0.5])
+    for bad in ([-1, 1], [np.nan, 1], [1, 1, 1]):
+        with pytest.raises(ValueError, match=r"[Nn]egative|NaN|shape"):
+            check_score_weight(bad, 2)
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
         (-np.ones(5), "[Nn]egative"),
+        (np.full(5, 1e308), "divide the weights"),
         (np.zeros(5), "zero"),
         (np.eye(5)[4], "zero for every item that has labels"),
         (np.ones(4), "shape"),
         (np.full(5, np.nan), "NaN"),
         (np.full(5, np.inf), "infinity"),
     ],
-    ids=["negative", "zero", "unlabelled only", "length", "nan", "inf"],
+    ids=["negative", "too large", "zero", "unlabelled only", "length", "nan", "inf"],
 )
 def test_weights_that_cannot_be_are_an_error(weight, message):
     with pytest.raises(ValueError, match=message):
@@ -307,6 +352,13 @@ def test_unused_data_are_counted_in_one_warning(items, annotators, expected):
     (warning,) = caught
     assert all(part in str(warning.message) for part in expected)
     assert str(warning.message).count(";") == len(expected) - 1
+
+
+def test_annotators_of_held_out_items_alone_are_counted_apart():
+    labels = CrowdLabels.from_matrix(np.pad(Y, [(0, 0), (0, 1)], constant_values=-1))
+    trained = np.array([True, False, True, False])
+    with pytest.warns(UnusedDataWarning, match=r"1 of 4 .* no labels.*; 1 of 4 .*stop"):
+        warn_unused(labels, active_annotators(labels), trained)
 
 
 def test_nothing_is_said_where_everything_is_used():
