@@ -116,7 +116,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         one thread on a CPU, while for a `module` of yours the same
         ``torch.set_num_threads`` must be set everywhere (joblib's workers have fewer).
         None takes a new seed at each fit. The global random states of NumPy and torch
-        are left as they were found. Threads share them: fits that run side by side in
+        are left as they were found; what a `module` or Dataset draws from them is the
+        same at each prediction. Threads share them: fits that run side by side in
         threads are correct, but not reproducible.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.

@@ -301,8 +301,8 @@ def _collate(items, rows):
     except (KeyError, RuntimeError, TypeError) as error:
         raise TypeError(
             "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "
-            "of these, all of one shape, but they do not make a batch: "
-            f"{textwrap.shorten(str(error), 200)} Pad or encode them in the Dataset."
+            "of these, all of one shape, but they do not make a batch "
+            f"({textwrap.shorten(str(error), 200)}): pad or encode them in the Dataset."
         ) from error
 
 

@@ -121,7 +121,10 @@ def check_settings(estimator):
 
 def _check_sizes(sizes):
     given = [sizes] if isinstance(sizes, Integral) else list(sizes)
-    if not all(isinstance(size, Integral) and size >= 1 for size in given):
+    if not all(
+        isinstance(size, Integral) and not isinstance(size, bool) and size >= 1
+        for size in given
+    ):
         raise ValueError(
             "hidden_layer_sizes must be one or more positive integers, the widths of "
             f"the hidden layers, or () for none, but it is {sizes!r}."
@@ -151,8 +154,8 @@ def choose_device(device):
     except Exception as error:
         # Each kind of device that is not there raises an error of another category.
         raise ValueError(
-            f"device={str(device)!r} cannot be used on this machine: "
-            f"{textwrap.shorten(str(error), 160)} Choose 'cpu', or 'auto', which is "
+            f"device={str(device)!r} cannot be used on this machine "
+            f"({textwrap.shorten(str(error), 160)}): choose 'cpu', or 'auto', which is "
             "'cuda' where there is one and 'cpu' elsewhere."
         ) from error
     return str(device)

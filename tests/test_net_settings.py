@@ -105,6 +105,7 @@ def test_net_params_are_named_by_text_and_may_set_callbacks_of_the_users():
         ({"hidden_layer_sizes": (2.5,)}, "positive integers"),
         ({"hidden_layer_sizes": [[8]]}, "positive integers"),
         ({"hidden_layer_sizes": (8, 0)}, "positive integers"),
+        ({"hidden_layer_sizes": (True,)}, "positive integers"),
         ({"optimizer": torch.optim.LBFGS}, "LBFGS has one learning rate"),
         ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "no weight_decay"),
         ({"callbacks": [3]}, "list of skorch callbacks"),
