@@ -10,6 +10,8 @@ import joblib
 import numpy as np
 import pytest
 
+from skccem.simulation import make_confusion_matrices, make_crowd_labels
+
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import cases
 import common
@@ -302,3 +304,36 @@ def test_the_study_of_real_crowds_runs_from_the_command_line(tmp_path, data_home
     if "Without peers" not in done.stderr:
         assert "crowd-kit 1" in text
         assert text.count("scikit-activeml Annot-Mix") == 2
+
+
+@pytest.fixture(scope="module")
+def against_crowdkit():
+    pytest.importorskip("crowdkit", reason="crowd-kit is not installed: .[bench]")
+    import against_crowdkit
+
+    return against_crowdkit
+
+
+def assert_equal_to_crowd_kit(found):
+    assert found["predictions"] == 0
+    assert found["proba"] < 1e-6
+    assert found["matrices"] < 1e-6
+
+
+@pytest.mark.parametrize("n_iter", [1, 5, 60])
+def test_dawid_skene_with_its_floor_is_that_of_crowd_kit(against_crowdkit, n_iter):
+    matrices = make_confusion_matrices(12, 4, kind="mixed", random_state=0)
+    truth = np.random.default_rng(0).integers(4, size=200)
+    labels = make_crowd_labels(truth, matrices, labels_per_item=3, random_state=0)
+    assert_equal_to_crowd_kit(against_crowdkit.agreement(labels, n_iter))
+
+
+@pytest.mark.parametrize("name", ["labelme", "music"])
+def test_dawid_skene_is_that_of_crowd_kit_on_real_labels_when_converged(
+    data_home, against_crowdkit, name
+):
+    labels = common.load_real(name, data_home).labels
+    labels = labels[labels.labels_per_item > 0]
+    found = against_crowdkit.agreement(labels, 300)
+    assert_equal_to_crowd_kit(found)
+    assert found["last_change"] < 1e-3
