@@ -148,7 +148,12 @@ def simulate(case, seed, path, n_items):
     n_classes = len(np.unique(y))
     if case["kind"] == "machine":
         machines = make_machine_annotators(
-            X, y, missing_rate=case["missing_rate"], random_state=seed
+            X,
+            y,
+            # Each class needs an item to be learned from.
+            train_size=max(round(0.05 * len(y)), n_classes),
+            missing_rate=case["missing_rate"],
+            random_state=seed,
         )
         labels, matrices = machines.labels, machines.confusion_matrices
     else:

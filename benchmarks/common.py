@@ -118,7 +118,7 @@ class Fitted:
 
 
 def table(title, results):
-    """Rows of ``{method: list of evaluate()}`` as a Markdown table."""
+    """Lists of `Fitted.measure` by method, as a Markdown table with a row for each."""
     n_seeds = len(next(iter(results.values())))
     header = ["method", "test accuracy", "training items", "matrix error", "seconds"]
     rows = [

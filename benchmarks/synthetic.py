@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from cases import all_cases, load_arrays, name_of
+from cases import all_cases, name_of, simulate
 from common import command_of, parse_study, parser, versions
 from figures import draw_synthetic
 from jobs import COUPLED, OTHERS, measure_simulated
@@ -107,7 +107,9 @@ def main(argv=None):
     if options.quick:
         cases = [cases[0], cases[-1]]
     try:
-        load_arrays(options.data, options.items, seed=0)
+        # What cannot be simulated is better known before hours of training.
+        for case in cases:
+            simulate(case, 0, options.data, options.items)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     shared = {

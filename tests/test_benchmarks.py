@@ -239,6 +239,16 @@ def test_each_seed_draws_its_items_of_a_file_in_the_proportions_of_the_classes(
     assert set(first.X[:, 0]) != set(other.X[:, 0])
 
 
+@pytest.mark.parametrize("n_classes", [2, 20])
+def test_every_case_can_be_simulated_with_few_classes_and_with_many(
+    tmp_path, n_classes
+):
+    path = save(tmp_path / "data.npz", 300, n_classes)
+    for case, _ in cases.all_cases():
+        problem = cases.simulate(case, 0, path, 200)
+        assert problem.labels.n_classes == n_classes
+
+
 def test_a_file_with_test_items_may_give_all_its_items(tmp_path):
     apart = {"X_test": np.ones((9, 4)), "y_test": np.arange(9) % 3}
     path = save(tmp_path / "data.npz", 90, **apart)
