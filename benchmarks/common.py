@@ -1,11 +1,12 @@
-"""What the scripts here share: data, methods, and tables."""
+"""What the scripts here share: problems, measurements, tables, and options."""
 
 import argparse
 import os
 import platform
-import time
-import warnings
+import subprocess
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -15,16 +16,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from study import markdown, mean_and_std
 
 import skccem
-from skccem import (
-    CrowdClassifier,
-    CrowdLabels,
-    DawidSkene,
-    MajorityVote,
-    TwoStageClassifier,
-)
+from skccem import CrowdLabels
 from skccem.datasets import fetch_labelme, fetch_music
-from skccem.exceptions import UnusedDataWarning
 from skccem.metrics import confusion_matrix_error, empirical_confusion_matrices
+
+# Tables and pictures that are committed, and runs that are not.
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -120,80 +117,8 @@ class Fitted:
         }
 
 
-def _crowd(**params):
-    def fit(problem, seed, **network):
-        clf = CrowdClassifier(**params, **network, random_state=seed)
-        clf.fit(problem.X, problem.labels)
-        aggregated = clf.aggregate(problem.X, problem.labels)
-        return clf, aggregated, clf.confusion_matrices_
-
-    return fit
-
-
-def _two_stage(aggregator):
-    def fit(problem, seed, **network):
-        clf = TwoStageClassifier(
-            aggregator(random_state=seed),
-            CrowdClassifier(regularizer=None, **network, random_state=seed),
-        ).fit(problem.X, problem.labels)
-        aggregated = clf.aggregator_.predict(problem.labels)
-        return clf, aggregated, clf.confusion_matrices_
-
-    return fit
-
-
-def _truth(problem, seed, **network):
-    clf = CrowdClassifier(regularizer=None, **network, random_state=seed)
-    clf.fit(problem.X, problem.truth)
-    return clf, None, None
-
-
-PAPER = {"likelihood": "marginal", "init": "identity", "reg_strength": 0.01}
-
-METHODS = {
-    "majority vote, then the network": _two_stage(MajorityVote),
-    "Dawid-Skene, then the network": _two_stage(DawidSkene),
-    "CCEM": _crowd(**PAPER, regularizer=None),
-    "CCEM + F (0.01)": _crowd(**PAPER, regularizer="F"),
-    "CCEM + W (0.01)": _crowd(**PAPER, regularizer="W"),
-    "skccem's defaults": _crowd(),
-    "the network on true labels": _truth,
-}
-
-
-def fit_method(problem, method, seed, **network):
-    """Fit a method on the training items of a problem.
-
-    Parameters
-    ----------
-    problem : Problem
-    method : str or dict
-        A key of METHODS, or arguments of CrowdClassifier.
-    seed : int
-    **network
-        Arguments of the network that all methods share, such as max_epochs.
-
-    Returns
-    -------
-    Fitted
-    """
-    torch.set_num_threads(1)
-    fit = METHODS[method] if isinstance(method, str) else _crowd(**method)
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        # Simulated and real crowds may hold items without labels, and idle annotators.
-        warnings.simplefilter("ignore", UnusedDataWarning)
-        clf, aggregated, matrices = fit(problem, seed, **network)
-    return Fitted(clf, aggregated, matrices, time.perf_counter() - start)
-
-
-def evaluate(problem, method, seed):
-    """The measurements of a method with its default network."""
-    return fit_method(problem, method, seed).measure(problem)
-
-
 def table(title, results):
-    """Rows of ``{method: list of evaluate()}`` as a Markdown table."""
+    """Lists of `Fitted.measure` by method, as a Markdown table with a row for each."""
     n_seeds = len(next(iter(results.values())))
     header = ["method", "test accuracy", "training items", "matrix error", "seconds"]
     rows = [
@@ -210,13 +135,47 @@ def table(title, results):
     return f"{title}\n\n{markdown(header, rows)}"
 
 
-def versions():
-    """The versions that numbers depend on, in one line."""
-    return (
-        f"skccem {skccem.__version__}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, skorch {skorch.__version__}, "
-        f"scikit-learn {sklearn.__version__}, NumPy {np.__version__}"
-    )
+def versions(*packages):
+    """The versions that numbers depend on, in one line.
+
+    Parameters
+    ----------
+    *packages : str
+        Further distributions that took part.
+
+    Returns
+    -------
+    str
+    """
+    parts = [
+        f"skccem {skccem.__version__}{_commit()}",
+        f"Python {platform.python_version()}",
+        f"torch {torch.__version__}",
+        f"skorch {skorch.__version__}",
+        f"scikit-learn {sklearn.__version__}",
+        f"NumPy {np.__version__}",
+        *(f"{package} {version(package)}" for package in packages),
+    ]
+    return ", ".join(parts)
+
+
+def _commit():
+    """The last commit of the code, with a plus if it was changed since."""
+    code = ["--", "skccem", "benchmarks/*.py"]
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", *command, *code],
+                cwd=Path(__file__).parents[1],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
+            for command in (["log", "-1", "--format=%h"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f" ({commit}{'+' if changes else ''})" if commit else ""
 
 
 def parser(description, *, data_home=True):
@@ -229,3 +188,63 @@ def parser(description, *, data_home=True):
             help="directory of labelme.npz and music.npz (default: SKCCEM_DATA)",
         )
     return arguments
+
+
+def parse_study(arguments, argv, *, full, quick):
+    """Parse the options that all studies have, and those that a parser has already.
+
+    Parameters
+    ----------
+    arguments : argparse.ArgumentParser
+    argv : list of str or None
+        What to parse; None is the command line.
+    full, quick : dict
+        The study's numbers, such as ``seeds``, each an option, without and with
+        ``--quick``.
+
+    Returns
+    -------
+    argparse.Namespace
+    """
+    arguments.add_argument("--quick", action="store_true", help="a miniature")
+    for name, number in full.items():
+        arguments.add_argument(
+            f"--{name}", type=int, help=f"default: {number}; quick: {quick[name]}"
+        )
+    arguments.add_argument("--n-jobs", type=int, default=2, help="worker processes")
+    arguments.add_argument(
+        "--out", type=Path, default=RESULTS, help="directory of the results"
+    )
+    options = arguments.parse_args(argv)
+    for name, number in (quick if options.quick else full).items():
+        if getattr(options, name) is None:
+            setattr(options, name, number)
+    return options
+
+
+def command_of(script, options):
+    """The command that a script ran by, with everything that results depend on.
+
+    Parameters
+    ----------
+    script : str
+        Name of the file.
+    options : argparse.Namespace
+        All of them, as they were used.
+
+    Returns
+    -------
+    str
+    """
+    words = ["python", f"benchmarks/{script}"]
+    for name, value in vars(options).items():
+        if value in (None, False) or name in ("n_jobs", "out"):
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if name == "data_home":
+            words.append("DIR")
+        elif isinstance(value, list):
+            words += value
+        elif value is not True:
+            words.append(str(value))
+    return " ".join(words)

@@ -5,79 +5,83 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from study import chosen
 
-# Marks that are told apart without colour, too.
-_STYLES = ["o-", "s-", "^-", "o--", "s--", "^--", "D-", "x:", "+:", "k:"]
+# One method a mark and a colour, in all panels; marks are told apart without colour.
+_MARKERS = "os^DvPX*<>"
 
 
-def draw_synthetic(runs, coupled, others, path):
+def draw_synthetic(problems, coupled, others, path):
     """Accuracy against labels an item, number of annotators, and strength.
 
     Parameters
     ----------
-    runs : list of dict
-        What ``run_study`` returned.
+    problems : list of dict
+        ``job`` and ``result`` of each, by method.
     coupled, others : lists of str
         Methods with and without a strength.
     path : path-like
         Of the picture, with its suffix.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True)
+    methods = [*coupled, *others]
+    colors = plt.colormaps["tab10"].colors
+    styles = {
+        method: {
+            "color": color,
+            "marker": marker,
+            "fillstyle": "none",
+            "linestyle": "-" if method in coupled else ":",
+        }
+        for method, color, marker in zip(methods, colors, _MARKERS, strict=True)
+    }
+    figure, axes = plt.subplots(
+        1, 3, figsize=(13, 5), sharey=True, layout="constrained"
+    )
     for ax, level, label in [
         (axes[0], "labels_per_item", "labels an item"),
         (axes[1], "n_annotators", "annotators"),
     ]:
-        _draw_level(ax, runs, [*coupled, *others], level)
+        _draw_level(ax, problems, styles, level)
         ax.set_xlabel(label)
-    _draw_strengths(axes[2], runs, coupled)
+    _draw_strengths(axes[2], problems, {method: styles[method] for method in coupled})
     axes[0].set_ylabel("test accuracy, mean over cases")
-    axes[1].legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False
-    )
     for ax in axes:
         ax.grid(alpha=0.3)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    figure.savefig(path, dpi=130)
     plt.close(figure)
 
 
-def _draw_level(ax, runs, methods, level):
-    levels = sorted({run["job"]["case"].get(level) for run in runs} - {None})
-    for method, style in zip(methods, _STYLES, strict=True):
+def _draw_level(ax, problems, styles, level):
+    # Machine annotators have none.
+    levels = sorted(
+        {problem["job"]["case"].get(level) for problem in problems} - {None}
+    )
+    for method, style in styles.items():
         means = [
             np.mean(
                 [
-                    _chosen(run["result"][method])["accuracy"]
-                    for run in runs
-                    if run["job"]["case"].get(level) == value
+                    chosen(problem["result"][method])["accuracy"]
+                    for problem in problems
+                    if problem["job"]["case"].get(level) == value
                 ]
             )
             for value in levels
         ]
-        ax.plot(range(len(levels)), means, style, label=method, fillstyle="none")
+        ax.plot(range(len(levels)), means, **style, label=method)
     ax.set_xticks(range(len(levels)), levels)
 
 
-def _draw_strengths(ax, runs, coupled):
-    for method, style in zip(coupled, _STYLES, strict=False):
-        strengths = [run["strength"] for run in runs[0]["result"][method]]
-        by_run = [[m["accuracy"] for m in run["result"][method]] for run in runs]
-        means = np.mean(by_run, axis=0)
-        if len(strengths) == 1:
-            ax.axhline(means[0], color="0.5", linestyle=style[1:], linewidth=1)
-            ax.annotate(
-                method,
-                (0.99, means[0]),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="bottom",
-                fontsize=8,
-            )
+def _draw_strengths(ax, problems, styles):
+    for method, style in styles.items():
+        results = [problem["result"][method] for problem in problems]
+        strengths = [measured["strength"] for measured in results[0]]
+        means = np.mean([[m["accuracy"] for m in result] for result in results], axis=0)
+        if len(strengths) > 1:
+            ax.plot(strengths, means, **style)
         else:
-            ax.plot(strengths, means, style, label=method, fillstyle="none")
+            # Without a regulariser: the same at every strength.
+            ax.axhline(means[0], color=style["color"], linestyle="--")
     ax.set_xscale("log")
-    ax.set_xlabel("strength of the regulariser")
-    ax.legend(frameon=False)
-
-
-def _chosen(measurements):
-    return max(measurements, key=lambda m: m.get("held_out", 0.0))
+    ax.set_xlabel("strength of the regulariser (dashed: none)")

@@ -8,10 +8,8 @@ import copy
 
 import numpy as np
 import torch
-from common import fit_method
+from methods import STRENGTHS, crowd, fit_method
 from skorch.callbacks import Callback
-
-STRENGTHS = [0.001, 0.01, 0.1]
 
 
 class KeepBestOnTruth(Callback):
@@ -42,7 +40,7 @@ class KeepBestOnTruth(Callback):
             net.module_.load_state_dict(self.state_)
 
 
-def fit_with_truth(problem, params, seed):
+def fit_with_truth(problem, params, seed, **overrides):
     """Fit with the strength and the epoch that are best on validation truth.
 
     Parameters
@@ -52,6 +50,8 @@ def fit_with_truth(problem, params, seed):
     params : dict
         Arguments of CrowdClassifier without a strength.
     seed : int
+    **overrides
+        Arguments of the network.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def fit_with_truth(problem, params, seed):
             problem.X_valid, np.searchsorted(problem.labels.classes, problem.y_valid)
         )
         candidate = {**params, "reg_strength": strength, "callbacks": [keep]}
-        fitted = fit_method(problem, candidate, seed)
+        fitted = fit_method(problem, crowd(**candidate), seed, **overrides)
         if best is None or keep.best_ > best[0]:
             best = keep.best_, fitted
     return best[1]

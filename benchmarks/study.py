@@ -1,10 +1,12 @@
 """A study: many runs that survive an interruption, and what is read off them.
 
-A run is a dict of what identifies it and what was measured; a file holds one run in
-JSON a line, so that what is there already need not be run again.
+A run is a dict of what identifies it, what was measured, and the versions it was
+measured with; a file holds one run in JSON a line, so that what is there already need
+not be run again.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +14,21 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 
-def run_study(function, jobs, path, *, n_jobs=1, title=None):
+def run_study(function, jobs, path, *, versions, n_jobs=1, title=None):
     """Call ``function(**job)`` for the jobs whose results are not in the file yet.
 
     Parameters
     ----------
     function : callable
-        Returns a dict that JSON can hold.
+        Returns what JSON can hold. With several `n_jobs` it must be importable, not of
+        the script itself: workers would get a copy of what it refers to.
     jobs : list of dict
         Their values must be equal after a way through JSON.
     path : path-like
         Of the file of results, which is made or continued.
+    versions : str
+        Line that is stored with each new run. Runs in the file that have another one
+        are used all the same, and counted on standard error.
     n_jobs : int
         Worker processes.
     title : str, optional
@@ -31,23 +37,46 @@ def run_study(function, jobs, path, *, n_jobs=1, title=None):
     Returns
     -------
     list of dict
-        Job and results of each of the jobs, in their order.
+        ``job``, ``result`` and, unless the file is older than that, ``versions`` of
+        each of the jobs, in their order.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {_key(run["job"]): run for run in _read(path)}
     todo = [job for job in jobs if _key(job) not in done]
+    found = [done[_key(job)] for job in jobs if _key(job) in done]
+    if others := of_other_versions(found, versions):
+        print(
+            f"{path}: {others} of the {len(found)} runs that are there already are of "
+            f"other versions than {versions}. They are used all the same; remove the "
+            "file, or their lines, to repeat them.",
+            file=sys.stderr,
+        )
     runs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
         delayed(_call)(function, job) for job in todo
     )
     progress = tqdm(runs, total=len(jobs), initial=len(jobs) - len(todo), desc=title)
     with path.open("a", encoding="utf-8") as file:
         for run in progress:
+            run["versions"] = versions
             done[_key(run["job"])] = run
             # One write a run: an interruption leaves at most one line unfinished.
             file.write(json.dumps(run) + "\n")
             file.flush()
     return [done[_key(job)] for job in jobs]
+
+
+def of_other_versions(runs, versions):
+    """How many runs were measured with other versions, or unknown ones."""
+    return sum(run.get("versions") != versions for run in runs)
+
+
+def provenance(runs, versions):
+    """The versions line of a table, which tells of runs that have another one."""
+    others = of_other_versions(runs, versions)
+    if not others:
+        return versions
+    return f"{versions}; {others} of {len(runs)} runs are of other versions"
 
 
 def _call(function, job):
@@ -65,13 +94,21 @@ def _read(path):
     text = path.read_text(encoding="utf-8")
     for line in text.splitlines():
         try:
-            runs.append(json.loads(line))
+            run = json.loads(line)
         except json.JSONDecodeError:
             # The line that an interruption cut short; its run is repeated.
             continue
+        # What is left of a line may be a number, too.
+        if isinstance(run, dict) and {"job", "result"} <= run.keys():
+            runs.append(run)
     if text and not text.endswith("\n"):
         path.write_text("".join(json.dumps(run) + "\n" for run in runs), "utf-8")
     return runs
+
+
+def chosen(measurements, by="held_out"):
+    """The measurement with the highest score; the only one if it has none."""
+    return max(measurements, key=lambda measured: measured.get(by, 0.0))
 
 
 def mean_and_std(values, digits=3):

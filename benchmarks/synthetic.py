@@ -1,7 +1,7 @@
 """The paper's simulated annotators on digits: every kind, few labels and many.
 
-    python benchmarks/synthetic.py            # a third of the cases, 5 seeds: an hour
-    python benchmarks/synthetic.py --full     # all of them
+    python benchmarks/synthetic.py            # a third of the cases: about two hours
+    python benchmarks/synthetic.py --full     # all of them: about six hours
     python benchmarks/synthetic.py --quick    # two small cases, in a minute
 
 Cases are the kinds of annotators of Ibrahim, Nguyen and Fu (ICLR 2023), times 1, 3 or 5
@@ -10,73 +10,21 @@ whose numbers add up to a multiple of three, in which each kind meets each level
 Machine annotators come on top. The strength of a regulariser is chosen by the
 likelihood of the labels of 20% of the items, and beside it by their truth; then all
 items are trained on. An interrupted run goes on where it was. ``--data FILE`` takes X,
-y and, if there, X_test and y_test from an npz file in place of digits.
+y and, if there, X_test and y_test from an npz file in place of digits; each seed draws
+its own ``--items`` training items.
 """
 
-from functools import partial
+import sys
 from pathlib import Path
 
 import numpy as np
-import torch
-from cases import all_cases, name_of, simulated
-from common import fit_method, parser, versions
+from cases import all_cases, name_of, simulate
+from common import command_of, parse_study, parser, versions
 from figures import draw_synthetic
-from sklearn.model_selection import train_test_split
-from study import markdown, mean_and_std, run_study
+from jobs import COUPLED, OTHERS, measure_simulated
+from study import chosen, markdown, mean_and_std, provenance, run_study
 
 from skccem.metrics import selection_regret
-
-STRENGTHS = [0.001, 0.01, 0.1]
-
-# Likelihood and regulariser of each coupled method.
-COUPLED = {
-    "CCEM": ("marginal", None),
-    "F": ("marginal", "F"),
-    "W": ("marginal", "W"),
-    "joint": ("joint", None),
-    "joint + F": ("joint", "F"),
-    "joint + W": ("joint", "W"),
-}
-# Start and learning rates of all of them.
-SETTINGS = {"init": "identity", "lr": 1e-3, "confusion_lr": 2e-2}
-OTHERS = [
-    "skccem's defaults",
-    "majority vote, then the network",
-    "Dawid-Skene, then the network",
-    "the network on true labels",
-]
-
-
-def run_method(case, seed, method, path, n_items, max_epochs):
-    """The measurements of a method on one problem, for each of its strengths."""
-    torch.set_num_threads(1)
-    problem = simulated(case, seed, path, n_items)
-    fit = partial(fit_method, seed=seed, max_epochs=max_epochs)
-    if method not in COUPLED:
-        return [{"strength": None, **fit(problem, method).measure(problem)}]
-    likelihood, regularizer = COUPLED[method]
-    labelled = np.flatnonzero(problem.labels.labels_per_item)
-    train, held_out = train_test_split(labelled, test_size=0.2, random_state=seed)
-    X_held, truth_held = problem.X[held_out], problem.truth[held_out]
-    part = problem.select(train)
-    measured = []
-    for strength in STRENGTHS if regularizer else [0.0]:
-        params = {
-            **SETTINGS,
-            "likelihood": likelihood,
-            "regularizer": regularizer,
-            "reg_strength": strength,
-        }
-        first = fit(part, params).estimator
-        measured.append(
-            {
-                "strength": strength,
-                "held_out": first.score(X_held, problem.labels[held_out]),
-                "held_out_truth": first.score(X_held, truth_held),
-                **fit(problem, params).measure(problem),
-            }
-        )
-    return measured
 
 
 def by_problem(runs):
@@ -87,11 +35,6 @@ def by_problem(runs):
         found = problems.setdefault(str(job), {"job": job, "result": {}})
         found["result"][run["job"]["method"]] = run["result"]
     return list(problems.values())
-
-
-def chosen(runs, by):
-    """The run that scores highest by a measurement; the only one if it has none."""
-    return max(runs, key=lambda run: run.get(by, 0.0))
 
 
 def summary(runs):
@@ -150,45 +93,58 @@ def _overall(results):
     return markdown(header, rows)
 
 
-def main(arguments=None):
-    options = parser(__doc__.split("\n")[0], data_home=False)
-    options.add_argument("--full", action="store_true", help="all cases")
-    options.add_argument("--quick", action="store_true", help="two small cases")
-    options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--n-jobs", type=int, default=2)
-    options.add_argument("--data", help="npz file with X, y [, X_test, y_test]")
-    options.add_argument("--out", default="results", help="directory of the results")
-    options = options.parse_args(arguments)
-
+def main(argv=None):
+    arguments = parser(__doc__.split("\n")[0], data_home=False)
+    arguments.add_argument("--full", action="store_true", help="all cases")
+    arguments.add_argument("--data", help="npz file with X, y [, X_test, y_test]")
+    options = parse_study(
+        arguments,
+        argv,
+        full={"seeds": 5, "items": 1000, "epochs": 100},
+        quick={"seeds": 1, "items": 400, "epochs": 15},
+    )
     cases = [case for case, default in all_cases() if default or options.full]
-    n_items, max_epochs, seeds = 1000, 100, options.seeds
     if options.quick:
-        cases, n_items, max_epochs, seeds = [cases[0], cases[-1]], 400, 15, 1
-    shared = {"path": options.data, "n_items": n_items, "max_epochs": max_epochs}
+        cases = [cases[0], cases[-1]]
+    try:
+        # What cannot be simulated is better known before hours of training.
+        for case in cases:
+            simulate(case, 0, options.data, options.items)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    shared = {
+        "path": options.data,
+        "n_items": options.items,
+        "max_epochs": options.epochs,
+    }
     jobs = [
         {"case": case, "seed": seed, "method": method, **shared}
-        for seed in range(seeds)
+        for seed in range(options.seeds)
         for case in cases
         for method in [*COUPLED, *OTHERS]
     ]
-    out = Path(options.out)
-    name = "synthetic_quick" if options.quick else "synthetic"
-    runs = by_problem(
-        run_study(
-            run_method, jobs, out / f"{name}.jsonl", n_jobs=options.n_jobs, title=name
-        )
+    name = "synthetic" + "_quick" * options.quick
+    if options.data:
+        name += f"_{Path(options.data).stem}"
+    now = versions()
+    runs = run_study(
+        measure_simulated,
+        jobs,
+        options.out / f"{name}.jsonl",
+        versions=now,
+        n_jobs=options.n_jobs,
+        title=name,
     )
-    command = "python benchmarks/synthetic.py"
-    command += " --full" * options.full + " --quick" * options.quick
+    problems = by_problem(runs)
     text = (
-        f"# Simulated annotators\n\n`{command}`, {seeds} seeds, {n_items} items, "
-        f"{max_epochs} epochs; {versions()}.\n\n"
+        f"# Simulated annotators\n\n`{command_of('synthetic.py', options)}`; "
+        f"{provenance(runs, now)}.\n\n"
         "A case is the kind of annotators, labels an item, and number of annotators. "
         "Mean ± standard deviation over the seeds.\n"
-        f"\n{summary(runs)}\n"
+        f"\n{summary(problems)}\n"
     )
-    (out / f"{name}.md").write_text(text, encoding="utf-8")
-    draw_synthetic(runs, COUPLED, OTHERS, out / f"{name}.png")
+    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
+    draw_synthetic(problems, COUPLED, OTHERS, options.out / f"{name}.png")
     print(text)
 
 

@@ -1,15 +1,26 @@
 """The scripts behind the tables, in miniature."""
 
+import argparse
+import json
+import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
+from skccem.simulation import make_confusion_matrices, make_crowd_labels
+
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import cases
+import common
+import jobs
+import methods
 import study
 import synthetic
+
+BENCHMARKS = Path(synthetic.__file__).parent
 
 
 def square(number, power):
@@ -20,14 +31,14 @@ JOBS = [{"number": n, "power": 2} for n in range(5)]
 
 
 def test_a_study_gives_the_results_in_the_order_of_its_jobs(tmp_path):
-    runs = study.run_study(square, JOBS, tmp_path / "new" / "study.jsonl")
+    runs = study.run_study(square, JOBS, tmp_path / "new" / "study.jsonl", versions="1")
     assert [run["job"] for run in runs] == JOBS
     assert [run["result"]["value"] for run in runs] == [0, 1, 4, 9, 16]
 
 
 def test_a_study_goes_on_where_it_was_interrupted(tmp_path):
     path = tmp_path / "study.jsonl"
-    study.run_study(square, JOBS[:3], path)
+    study.run_study(square, JOBS[:3], path, versions="1")
     text = path.read_text()
     # The last run was cut short in the middle of its line.
     path.write_text(text[:-10])
@@ -37,11 +48,66 @@ def test_a_study_goes_on_where_it_was_interrupted(tmp_path):
         calls.append(number)
         return square(number, power)
 
-    runs = study.run_study(spy, JOBS, path)
+    runs = study.run_study(spy, JOBS, path, versions="1")
     assert calls == [2, 3, 4]
     assert [run["result"]["value"] for run in runs] == [0, 1, 4, 9, 16]
     assert len(path.read_text().splitlines()) == 5
-    assert study.run_study(None, JOBS, path) == runs
+    assert study.run_study(None, JOBS, path, versions="1") == runs
+
+
+def test_a_study_ignores_lines_that_are_no_runs(tmp_path):
+    path = tmp_path / "study.jsonl"
+    path.write_text('7\n[1]\n"job"\nnull\n{"job": 1}\n{"job"\n')
+    runs = study.run_study(square, JOBS, path, versions="1")
+    assert [run["job"] for run in runs] == JOBS
+
+
+def test_a_study_counts_the_runs_of_other_versions_that_it_uses(tmp_path, capsys):
+    path = tmp_path / "study.jsonl"
+    # Files from before versions were stored have none.
+    path.write_text(json.dumps({"job": JOBS[0], "result": square(**JOBS[0])}) + "\n")
+    study.run_study(square, JOBS[:2], path, versions="torch 1")
+    assert "1 of the 1 runs" in capsys.readouterr().err
+    runs = study.run_study(square, JOBS[:3], path, versions="torch 2")
+    assert "2 of the 2 runs" in capsys.readouterr().err
+    assert [run.get("versions") for run in runs] == [None, "torch 1", "torch 2"]
+    assert study.provenance(runs[2:], "torch 2") == "torch 2"
+    assert "2 of 3 runs are of other versions" in study.provenance(runs, "torch 2")
+
+
+def test_the_recorded_command_has_the_options_that_results_depend_on():
+    options = argparse.Namespace(
+        full=True,
+        quick=False,
+        data_home="/home/me",
+        data=["labelme", "music"],
+        seeds=3,
+        path=None,
+        n_jobs=2,
+        out=Path("out"),
+    )
+    assert common.command_of("study.py", options) == (
+        "python benchmarks/study.py --full --data-home DIR --data labelme music "
+        "--seeds 3"
+    )
+
+
+def test_quick_changes_the_numbers_that_are_not_given():
+    def parse(*argv):
+        numbers = {
+            "full": {"seeds": 5, "epochs": 100},
+            "quick": {"seeds": 1, "epochs": 9},
+        }
+        return common.parse_study(argparse.ArgumentParser(), argv, **numbers)
+
+    assert (parse().seeds, parse().epochs) == (5, 100)
+    assert (parse("--quick").seeds, parse("--quick").epochs) == (1, 9)
+    assert parse("--quick", "--seeds", "2").seeds == 2
+
+
+def test_versions_name_the_packages_that_took_part():
+    assert common.versions("joblib").endswith(f", joblib {joblib.__version__}")
+    assert "joblib" not in common.versions()
 
 
 def test_means_leave_out_what_was_not_measured():
@@ -61,32 +127,75 @@ def test_a_third_of_the_cases_has_every_level_of_every_kind_once():
 
 
 @pytest.fixture(scope="module")
+def problem():
+    return cases.simulate(cases.all_cases()[10][0], 0, None, 200)
+
+
+SEE_NO_TRUTH = {**methods.METHODS, **methods.FURTHER_METHODS}
+
+
+@pytest.mark.parametrize("name", SEE_NO_TRUTH)
+def test_every_method_but_the_defaults_has_the_shared_network(
+    problem, name, monkeypatch
+):
+    monkeypatch.setitem(methods.NETWORK, "hidden_layer_sizes", (3,))
+    monkeypatch.setitem(methods.NETWORK, "max_epochs", 1)
+    overrides = {"max_epochs": 1} if name == "skccem's defaults" else {}
+    fitted = methods.fit_method(problem, SEE_NO_TRUTH[name], 0, **overrides)
+    params = fitted.estimator.get_params()
+    prefix = "classifier__" if "classifier" in params else ""
+    shared = params[f"{prefix}hidden_layer_sizes"] == (3,)
+    assert shared == (name != "skccem's defaults")
+    if shared:
+        assert {key: params[prefix + key] for key in methods.NETWORK} == {
+            **methods.NETWORK,
+            **({"confusion_lr": 1e-3} if "one learning rate" in name else {}),
+        }
+
+
+def test_the_strength_is_the_one_that_explains_held_out_labels_best(
+    problem, monkeypatch
+):
+    scores = {0.001: -2.0, 0.01: -3.0, 0.1: -1.0}
+    monkeypatch.setattr(
+        methods,
+        "held_out_scores",
+        lambda problem, params, seed, **_: {"held_out": scores[params["reg_strength"]]},
+    )
+    method = methods.FURTHER_METHODS["CCEM + F, strength by held-out likelihood"]
+    fitted = methods.fit_method(problem, method, 0, max_epochs=1)
+    assert fitted.estimator.reg_strength == 0.1
+
+
+@pytest.fixture(scope="module")
 def runs():
-    jobs = [
+    todo = [
         {"case": cases.all_cases()[n][0], "seed": 0, "method": method}
         for n in (10, -1)
-        for method in [*synthetic.COUPLED, *synthetic.OTHERS]
+        for method in [*jobs.COUPLED, *jobs.OTHERS]
     ]
     done = [
         {
             "job": job,
-            "result": synthetic.run_method(**job, path=None, n_items=240, max_epochs=2),
+            "result": jobs.measure_simulated(
+                **job, path=None, n_items=240, max_epochs=2
+            ),
         }
-        for job in jobs
+        for job in todo
     ]
     return synthetic.by_problem(done)
 
 
 def test_every_method_is_measured_on_every_case(runs):
     for run in runs:
-        assert list(run["result"]) == [*synthetic.COUPLED, *synthetic.OTHERS]
+        assert list(run["result"]) == [*jobs.COUPLED, *jobs.OTHERS]
         for method, measured in run["result"].items():
-            with_strength = method in synthetic.COUPLED and len(measured) > 1
-            assert len(measured) == (len(synthetic.STRENGTHS) if with_strength else 1)
+            with_strength = method in jobs.COUPLED and len(measured) > 1
+            assert len(measured) == (len(methods.STRENGTHS) if with_strength else 1)
             for values in measured:
                 assert 0 <= values["accuracy"] <= 1
                 assert values["seconds"] > 0
-                if method in synthetic.COUPLED:
+                if method in jobs.COUPLED:
                     assert values["held_out"] < 0
 
 
@@ -94,23 +203,147 @@ def test_the_summary_has_a_row_for_each_case_and_method(runs):
     text = synthetic.summary(runs)
     for name in ("1 of 10", "machine, 90% missing"):
         assert text.count(name) == 3
-    for method in (*synthetic.COUPLED, *synthetic.OTHERS):
+    for method in (*jobs.COUPLED, *jobs.OTHERS):
         assert text.count(f"| {method} |") >= 1
 
 
 def test_the_picture_is_drawn(runs, tmp_path):
-    synthetic.draw_synthetic(
-        runs, synthetic.COUPLED, synthetic.OTHERS, tmp_path / "picture.png"
-    )
+    synthetic.draw_synthetic(runs, jobs.COUPLED, jobs.OTHERS, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
-def test_arrays_of_a_file_replace_digits(tmp_path):
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(90, 4)), np.arange(90) % 3
-    np.savez(tmp_path / "data.npz", X=X, y=y, X_test=X[:9], y_test=y[:9])
+def save(path, n_items, n_classes=3, **arrays):
+    """A file of sorted classes; what is given replaces its arrays, or adds some."""
+    X = np.arange(n_items * 4.0).reshape(n_items, 4)
+    y = np.arange(n_items) * n_classes // n_items
+    np.savez(path, **{"X": X, "y": y, **arrays})
+    return path
+
+
+@pytest.mark.parametrize("tested_apart", [False, True])
+def test_each_seed_draws_its_items_of_a_file_in_the_proportions_of_the_classes(
+    tmp_path, tested_apart
+):
+    apart = {"X_test": np.ones((9, 4)), "y_test": np.arange(9) % 3}
+    path = save(tmp_path / "data.npz", 90, **(apart if tested_apart else {}))
     case, _ = cases.all_cases()[0]
-    problem = cases.simulate(case, 0, tmp_path / "data.npz", 60)
-    assert problem.X.shape == (60, 4)
-    assert problem.X_test.shape == (9, 4)
-    assert problem.labels.n_classes == 3
+    first, again, other = (cases.simulate(case, seed, path, 60) for seed in (0, 0, 1))
+    for drawn in (first, other):
+        assert drawn.X.shape == (60, 4)
+        assert np.bincount(drawn.truth).tolist() == [20, 20, 20]
+        assert drawn.labels.n_classes == 3
+        assert len(drawn.X_test) == (9 if tested_apart else 30)
+        # The first feature tells which item it is.
+        np.testing.assert_array_equal(drawn.X[:, 0] // 120, drawn.truth)
+    np.testing.assert_array_equal(first.X, again.X)
+    assert set(first.X[:, 0]) != set(other.X[:, 0])
+
+
+@pytest.mark.parametrize("n_classes", [2, 20])
+def test_every_case_can_be_simulated_with_few_classes_and_with_many(
+    tmp_path, n_classes
+):
+    path = save(tmp_path / "data.npz", 300, n_classes)
+    for case, _ in cases.all_cases():
+        problem = cases.simulate(case, 0, path, 200)
+        assert problem.labels.n_classes == n_classes
+
+
+def test_a_file_with_test_items_may_give_all_its_items(tmp_path):
+    apart = {"X_test": np.ones((9, 4)), "y_test": np.arange(9) % 3}
+    path = save(tmp_path / "data.npz", 90, **apart)
+    X, _, _, _ = cases.load_arrays(path, 90, 0)
+    assert len(set(X[:, 0])) == 90
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, r"Expected 3 to 27 training items, got 28.*--items"),
+        ({"X_test": np.ones((9, 4))}, r"Add y_test"),
+        ({"y": np.zeros(29)}, r"X of shape \(n_items, n_features\)"),
+        ({"X": np.ones((30, 2, 2))}, r"Flatten items"),
+        (
+            {"X_test": np.ones((2, 4)), "y_test": np.array([0, 7])},
+            r"among those of y.*\[7\.?0?\]",
+        ),
+        ({"y": np.r_[np.zeros(29), 1]}, r"two items or more of each class"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path, arrays, message):
+    path = save(tmp_path / "data.npz", 30, **arrays)
+    with pytest.raises(ValueError, match=message):
+        cases.load_arrays(path, 28, 0)
+
+
+def run_script(name, *argv, out):
+    """Run a study as users do: what its workers need must not live in the script."""
+    command = [sys.executable, BENCHMARKS / name, "--quick", "--n-jobs", "2", *argv]
+    return subprocess.run(
+        [*command, "--out", out], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_study_of_simulated_annotators_runs_from_the_command_line(tmp_path):
+    argv = ["--items", "200", "--epochs", "1"]
+    done = run_script("synthetic.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "synthetic_quick.md").read_text(encoding="utf-8")
+    assert "--quick --seeds 1 --items 200 --epochs 1`; skccem" in text
+    assert "other versions" not in text
+    lines = (tmp_path / "synthetic_quick.jsonl").read_text().splitlines()
+    assert len(lines) == 20
+    assert all("skccem" in json.loads(line)["versions"] for line in lines)
+    assert (tmp_path / "synthetic_quick.png").exists()
+
+
+def test_a_study_of_a_file_that_is_too_small_ends_with_a_sentence(tmp_path):
+    path = save(tmp_path / "data.npz", 30)
+    with pytest.raises(SystemExit, match="Expected 3 to 27 training items, got 1000"):
+        synthetic.main(["--data", str(path), "--out", str(tmp_path)])
+
+
+def test_the_study_of_real_crowds_runs_from_the_command_line(tmp_path, data_home):
+    argv = ["--data-home", data_home, "--data", "music", "--epochs", "1"]
+    done = run_script("real_labels.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "real_labels_quick.md").read_text(encoding="utf-8")
+    assert "--data-home DIR --data music --quick --seeds 1 --epochs 1`; skccem" in text
+    for method in [*methods.METHODS, *methods.FURTHER_METHODS, *jobs.WITH_TRUTH]:
+        assert text.count(f"| {method} |") == 1
+    if "Without peers" not in done.stderr:
+        assert "crowd-kit 1" in text
+        assert text.count("scikit-activeml Annot-Mix") == 2
+
+
+@pytest.fixture(scope="module")
+def against_crowdkit():
+    pytest.importorskip("crowdkit", reason="crowd-kit is not installed: .[bench]")
+    import against_crowdkit
+
+    return against_crowdkit
+
+
+def assert_equal_to_crowd_kit(found):
+    assert found["predictions"] == 0
+    assert found["proba"] < 1e-6
+    assert found["matrices"] < 1e-6
+
+
+@pytest.mark.parametrize("n_iter", [1, 5, 60])
+def test_dawid_skene_with_its_floor_is_that_of_crowd_kit(against_crowdkit, n_iter):
+    matrices = make_confusion_matrices(12, 4, kind="mixed", random_state=0)
+    truth = np.random.default_rng(0).integers(4, size=200)
+    labels = make_crowd_labels(truth, matrices, labels_per_item=3, random_state=0)
+    assert_equal_to_crowd_kit(against_crowdkit.agreement(labels, n_iter))
+
+
+@pytest.mark.parametrize("name", ["labelme", "music"])
+def test_dawid_skene_is_that_of_crowd_kit_on_real_labels_when_converged(
+    data_home, against_crowdkit, name
+):
+    labels = common.load_real(name, data_home).labels
+    labels = labels[labels.labels_per_item > 0]
+    found = against_crowdkit.agreement(labels, 300)
+    assert_equal_to_crowd_kit(found)
+    assert found["last_change"] < 1e-3
