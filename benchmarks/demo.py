@@ -19,7 +19,11 @@ from skccem.plotting import ConfusionMatricesDisplay
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 # What is compared here; the rest is in real_labels.py.
-SHOWN = [method for method in METHODS if not method.startswith("Dawid-Skene")]
+SHOWN = [
+    method
+    for method in METHODS
+    if not method.startswith("Dawid-Skene") and not method.endswith("plain network")
+]
 
 
 def simulate(seed=0):

@@ -8,7 +8,7 @@ import numpy as np
 from study import chosen
 
 # One method a mark and a colour, in all panels; marks are told apart without colour.
-_MARKERS = "os^DvPX*<>"
+_MARKERS = "os^DvPX*<>p"
 
 
 def draw_synthetic(problems, coupled, others, path):
@@ -24,7 +24,7 @@ def draw_synthetic(problems, coupled, others, path):
         Of the picture, with its suffix.
     """
     methods = [*coupled, *others]
-    colors = plt.colormaps["tab10"].colors
+    colors = (*plt.colormaps["tab10"].colors, "black")
     styles = {
         method: {
             "color": color,

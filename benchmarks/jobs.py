@@ -9,6 +9,7 @@ from methods import (
     METHODS,
     PAPER,
     STRENGTHS,
+    WIDE,
     crowd,
     fit_method,
     held_out_scores,
@@ -28,13 +29,15 @@ COUPLED = {
 }
 OTHERS = [
     "skccem's defaults",
+    "skccem's defaults, plain network",
     "majority vote, then the network",
     "Dawid-Skene, then the network",
     "the network on true labels",
 ]
 
 # Methods for real crowds that see no truth, and what the others regularise.
-WITHOUT_TRUTH = {**METHODS, **FURTHER_METHODS, **PEERS}
+WIDE_PEERS = {f"{peer}, wide": partial(PEERS[peer], **WIDE) for peer in PEERS}
+WITHOUT_TRUTH = {**METHODS, **FURTHER_METHODS, **PEERS, **WIDE_PEERS}
 WITH_TRUTH = {
     "CCEM, epoch chosen on truth": None,
     "F, epoch and strength chosen on truth": "F",

@@ -7,6 +7,7 @@ training items, and confusion matrices; the last two are None where it has none.
 
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +26,11 @@ NETWORK = {
     "confusion_lr": 2e-2,
     "batch_size": 100,
     "max_epochs": 100,
+    # Likelihood and regulariser from the first epoch on.
+    "burn_in": 0,
 }
+# What a better network alone is worth: that of skccem's defaults.
+WIDE = {"hidden_layer_sizes": (512,), "dropout": 0.8}
 PAPER = {"likelihood": "marginal", "init": "identity", "reg_strength": 0.01}
 # Strengths to choose from.
 STRENGTHS = [0.001, 0.01, 0.1]
@@ -142,11 +147,19 @@ METHODS = {
     "CCEM + F (0.01)": crowd(**PAPER, regularizer="F"),
     "CCEM + W (0.01)": crowd(**PAPER, regularizer="W"),
     "skccem's defaults": _defaults,
+    "skccem's defaults, plain network": partial(
+        _defaults, **{name: NETWORK[name] for name in WIDE}
+    ),
     "the network on true labels": _truth,
 }
 
 # What only the comparison on real crowds has.
 FURTHER_METHODS = {
+    **{
+        f"{name}, wide": partial(METHODS[name], **WIDE)
+        for name in METHODS
+        if "defaults" not in name
+    },
     "CCEM + F, strength by held-out likelihood": _strength_by_likelihood(
         **PAPER, regularizer="F"
     ),

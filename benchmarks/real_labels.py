@@ -15,7 +15,7 @@ import sys
 from functools import partial
 
 from common import command_of, parse_study, parser, table, versions
-from jobs import FURTHER_METHODS, METHODS, PEERS, WITH_TRUTH, measure_real
+from jobs import FURTHER_METHODS, METHODS, PEERS, WIDE_PEERS, WITH_TRUTH, measure_real
 from peers import MODULES, import_peer
 from study import provenance, run_study
 
@@ -50,7 +50,10 @@ def main(argv=None):
     methods, now = [*METHODS, *FURTHER_METHODS], versions()
     if peers_installed():
         # MACE takes as long as all others together.
-        peers = [peer for peer in PEERS if "MACE" not in peer or not options.quick]
+        slow = [peer for peer in PEERS if "MACE" in peer]
+        peers = [*PEERS, *WIDE_PEERS]
+        if options.quick:
+            peers = [peer for peer in PEERS if peer not in slow]
         methods, now = [*methods, *peers], versions(*MODULES)
     jobs = [
         {"data": data, "method": method, "seed": seed, "max_epochs": options.epochs}

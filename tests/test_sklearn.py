@@ -54,7 +54,7 @@ def _expected_failures(estimator):
 @parametrize_with_checks(
     [
         CrowdClassifier(**SMALL),
-        CrowdClassifier(**{**SMALL, "batch_size": None}, dropout=0),
+        CrowdClassifier(**{**SMALL, "batch_size": None, "dropout": 0}),
     ],
     expected_failed_checks=_expected_failures,
 )
