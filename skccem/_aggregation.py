@@ -13,8 +13,10 @@ from ._label_aggregator import EMAggregator, LabelAggregator
 from ._probability import (
     confusion_from_counts,
     expected_counts,
+    joint_log_likelihood,
     majority_vote_proba,
     mean_over_labelled,
+    safe_log,
 )
 from ._random_state import random_generator
 from ._targets import check_known_crowd
@@ -47,6 +49,15 @@ class MajorityVote(LabelAggregator):
         annotator's own vote is among them, so the diagonal is optimistic.
     class_prior_ : ndarray of shape (n_classes,)
         Mean vote shares of the items with labels.
+    log_likelihood_ : float
+        Log probability of all the labels in `fit` under `class_prior_` and
+        `confusion_matrices_`, items weighted by `sample_weight`.
+    history_ : list of float
+        `log_likelihood_` alone: there is one step.
+    n_iter_ : int
+        1.
+    converged_ : bool
+        True.
 
     See Also
     --------
@@ -109,6 +120,19 @@ class MajorityVote(LabelAggregator):
         self.confusion_matrices_ = confusion_from_counts(
             counts, smoothing=self.smoothing
         )
+        per_item = joint_log_likelihood(
+            labels,
+            np.broadcast_to(safe_log(self.class_prior_), shares.shape),
+            safe_log(self.confusion_matrices_),
+        )
+        counted = labels.labels_per_item > 0
+        if weights is not None:
+            per_item, counted = weights * per_item, counted & (weights > 0)
+        self.log_likelihood_ = float(per_item[counted].sum())
+        # As of the estimators that iterate, so that all can be compared in one loop.
+        self.history_ = [self.log_likelihood_]
+        self.n_iter_ = 1
+        self.converged_ = True
         return self
 
     def predict_proba(self, Y):
@@ -159,7 +183,7 @@ class DawidSkene(EMAggregator):
     random_state : int, RandomState instance or None, default=None
         Breaks ties between classes in `predict`, and draws the starts beyond the first.
     verbose : int, default=0
-        1 prints the log-likelihood of each iteration.
+        1 prints the objective of each iteration, which `history_` records.
 
     Attributes
     ----------

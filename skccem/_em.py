@@ -141,8 +141,8 @@ def _climb(model, expected, data, max_iter, tol, verbose):
         history.append(objective)
         if verbose:
             print(
-                f"[{type(model).__name__}] iteration {len(history)}: log-likelihood "
-                f"per label {log_likelihood / data.n_labels:.6f}"
+                f"[{type(model).__name__}] iteration {len(history)}: objective "
+                f"{objective:.6f}, {objective / data.n_labels:.6f} per label"
             )
     return EMResult(parameters, log_likelihood, history, bool(gain < tol))
 

@@ -1,171 +1,17 @@
 """GLAD: abilities of the annotators and difficulties of the items."""
 
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, log_expit
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ._em import class_shares, used_labels
+from ._em import used_labels
+from ._glad_model import GLADModel
 from ._label_aggregator import EMAggregator
 from ._one_coin import one_coin_confusion
-from ._probability import safe_log
 from ._targets import check_known_crowd
-
-# Mean of the normal priors of abilities and of log easiness, whose variance is one, as
-# in the paper.
-_PRIOR_MEAN = 1.0
-
-# Nodes of the Gauss-Hermite quadrature over the log easiness of an item.
-_N_NODES = 11
-
-# Items handled at once: bounds the array of shape (nodes, items, classes).
-_BLOCK_ITEMS = 2**13
-
-# Newton steps in an M-step. EM needs an increase there, not the maximum.
-_NEWTON_STEPS = 3
-
-
-class Expected(NamedTuple):
-    """What the E-step expects of the classes and of the easiness of the items."""
-
-    # Class probabilities, shape (n_samples, n_classes).
-    posterior: np.ndarray
-    # Probabilities of the nodes, shape (n_samples, n_nodes).
-    easiness: np.ndarray
-    # Expected numbers of right answers, and of answers, at each node, each of shape
-    # (n_annotators, n_nodes).
-    right: np.ndarray
-    total: np.ndarray
-
-
-class GLADModel:
-    """An answer is right with probability sigmoid(ability times easiness).
-
-    The easiness is summed out by quadrature, so that the parameters are the abilities
-    and the class prior, and an item's probabilities depend on its own labels alone.
-
-    Parameters
-    ----------
-    data : UsedLabels
-    """
-
-    def __init__(self, data):
-        self.data = data
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_N_NODES)
-        self.log_easiness = _PRIOR_MEAN + nodes
-        self.node_share = weights / weights.sum()
-        self.n_classes = data.labels.n_classes
-
-    def m_step(self, expected, previous):
-        labels = self.data.labels
-        if previous is None:
-            posterior, ability = expected, np.full(labels.n_annotators, _PRIOR_MEAN)
-            rows = labels.row_indices()
-            agreed = self.data.weigh(posterior)[rows, labels.codes]
-            weight = None if self.data.weights is None else self.data.weights[rows]
-            right, total = (
-                np.outer(self._sum(values, labels.indices), self.node_share)
-                for values in (agreed, weight)
-            )
-        else:
-            posterior, _, right, total = expected
-            ability, _ = previous
-        for _ in range(_NEWTON_STEPS):
-            ability = _newton_step(ability, np.exp(self.log_easiness), right, total)
-        return ability, class_shares(self.data.weigh(posterior))
-
-    def e_step(self, parameters):
-        labels, shape = self.data.labels, (self.data.labels.n_annotators, _N_NODES)
-        posterior = np.empty((labels.n_samples, labels.n_classes))
-        easiness = np.empty((labels.n_samples, _N_NODES))
-        log_likelihood = np.empty(labels.n_samples)
-        right, total = np.zeros(shape), np.zeros(shape)
-        for start in range(0, labels.n_samples, _BLOCK_ITEMS):
-            rows = slice(start, start + _BLOCK_ITEMS)
-            part = labels[rows]
-            joint, log_likelihood[rows] = self._joint_proba(part, *parameters)
-            posterior[rows] = joint.sum(axis=0)
-            easiness[rows] = joint.sum(axis=2).T
-            item = part.row_indices()
-            if self.data.weights is not None:
-                joint *= self.data.weights[rows, np.newaxis]
-            for q in range(_N_NODES):
-                agreed = joint[q, item, part.codes]
-                right[:, q] += self._sum(agreed, part.indices)
-                total[:, q] += self._sum(joint[q].sum(axis=1)[item], part.indices)
-        return Expected(posterior, easiness, right, total), log_likelihood
-
-    def log_prior(self, parameters):
-        """Log density of the normal prior of the abilities, up to a constant."""
-        ability, _ = parameters
-        return -0.5 * float(np.sum((ability - _PRIOR_MEAN) ** 2))
-
-    def mean_accuracy(self, ability, total):
-        """Mean probability of a right answer over the items of each annotator."""
-        proba = expit(np.outer(ability, np.exp(self.log_easiness)))
-        idle = total.sum(axis=1) == 0
-        share = np.where(idle[:, np.newaxis], self.node_share, total)
-        return (share * proba).sum(axis=1) / share.sum(axis=1)
-
-    def _joint_proba(self, labels, ability, prior):
-        """P(node, class | labels), (n_nodes, n_samples, n_classes), and likelihoods."""
-        score = np.outer(ability, np.exp(self.log_easiness))
-        log_wrong = log_expit(-score) - np.log(self.n_classes - 1)
-        # What a class gains over the others where it is the answer.
-        gain = log_expit(score) - log_wrong
-        item, shape = labels.row_indices(), (labels.n_samples, self.n_classes)
-        cell = item * self.n_classes + labels.codes
-        joint = np.empty((_N_NODES, *shape))
-        for q in range(_N_NODES):
-            gains = np.bincount(
-                cell, gain[labels.indices, q], minlength=shape[0] * shape[1]
-            )
-            all_wrong = np.bincount(
-                item, log_wrong[labels.indices, q], minlength=shape[0]
-            )
-            joint[q] = gains.reshape(shape) + all_wrong[:, np.newaxis]
-        joint += safe_log(prior) + np.log(self.node_share)[:, np.newaxis, np.newaxis]
-        top = joint.max(axis=(0, 2))
-        joint = np.exp(joint - top[:, np.newaxis])
-        totals = joint.sum(axis=(0, 2))
-        return joint / totals[:, np.newaxis], top + np.log(totals)
-
-    def _sum(self, per_label, annotators):
-        n_annotators = self.data.labels.n_annotators
-        return np.bincount(annotators, per_label, minlength=n_annotators)
-
-
-def _newton_step(ability, easiness, right, total):
-    """Abilities that are at least as probable given the expected answers.
-
-    Parameters
-    ----------
-    ability : ndarray of shape (n_annotators,)
-    easiness : ndarray of shape (n_nodes,)
-    right, total : ndarrays of shape (n_annotators, n_nodes)
-        Expected numbers of right answers, and of answers.
-
-    Returns
-    -------
-    ndarray of shape (n_annotators,)
-    """
-
-    def objective(ability):
-        score = np.outer(ability, easiness)
-        fit = right * log_expit(score) + (total - right) * log_expit(-score)
-        return fit.sum(axis=1) - (ability - _PRIOR_MEAN) ** 2 / 2
-
-    proba = expit(np.outer(ability, easiness))
-    slope = ((right - total * proba) @ easiness) - (ability - _PRIOR_MEAN)
-    curvature = (total * proba * (1 - proba)) @ easiness**2 + 1
-    step, before = slope / curvature, objective(ability)
-    # The objective is concave, so that a step that is short enough does not lower it.
-    while np.any(lower := objective(ability + step) < before):
-        step = np.where(lower, step / 2, step)
-    return ability + step
 
 
 class GLAD(EMAggregator):
@@ -179,6 +25,7 @@ class GLAD(EMAggregator):
     maximisation. The paper fits the easiness as well, one number for a few labels; here
     it is summed out by quadrature, as is usual for such models of test answers [2]_, so
     that the probabilities of an item depend on its own labels and the abilities alone.
+    The more labels an item has, the finer is the quadrature.
 
     Parameters
     ----------
@@ -194,7 +41,7 @@ class GLAD(EMAggregator):
     random_state : int, RandomState instance or None, default=None
         Breaks ties between classes in `predict`, and draws the starts beyond the first.
     verbose : int, default=0
-        1 prints the log-likelihood of each iteration.
+        1 prints the objective of each iteration, which `history_` records.
 
     Attributes
     ----------
@@ -309,7 +156,7 @@ class GLAD(EMAggregator):
         expected, _ = model.e_step(parameters)
         used = model.data.used
         self.difficulties_ = np.full(len(used), np.nan)
-        self.difficulties_[used] = np.exp(-expected.easiness @ model.log_easiness)
+        self.difficulties_[used] = np.exp(-expected.log_easiness)
         self.confusion_matrices_ = one_coin_confusion(
             model.mean_accuracy(self.abilities_, expected.total), len(self.classes_)
         )

@@ -1,6 +1,7 @@
 """What all estimators from labels alone share: input, ties, EM, and predictions."""
 
 import warnings
+import zlib
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -36,6 +37,18 @@ def argmax_with_random_ties(proba, random_state):
     draws = check_random_state(random_state).uniform(size=(len(tied), proba.shape[1]))
     index[tied] = np.where(candidates[tied], draws, -1.0).argmax(axis=1)
     return index
+
+
+def _content_generator(seed, labels):
+    """A generator that is another one for other labels.
+
+    From one seed, all calls would break their first tie in the same direction, and
+    items that are predicted one at a time would always be.
+    """
+    content = zlib.crc32(labels.indptr.astype("<i8").tobytes())
+    content = zlib.crc32(labels.indices.astype("<i4").tobytes(), content)
+    content = zlib.crc32(labels.codes.astype("<i4").tobytes(), content)
+    return np.random.RandomState([seed, content])
 
 
 class LabelAggregator(BaseEstimator):
@@ -74,8 +87,10 @@ class LabelAggregator(BaseEstimator):
             Classes from `classes_`. Ties are broken at random, each time in the same
             way for the same `Y`.
         """
-        proba = self.predict_proba(Y)
-        return self.classes_[argmax_with_random_ties(proba, self._tie_seed)]
+        check_is_fitted(self)
+        labels = check_known_crowd(Y, self.classes_, self.annotators_)
+        rng = _content_generator(self._tie_seed, labels)
+        return self.classes_[argmax_with_random_ties(self.predict_proba(labels), rng)]
 
     def predict_proba(self, Y):
         """Probability of each class of items with labels of the same annotators.
@@ -95,6 +110,13 @@ class LabelAggregator(BaseEstimator):
         log_confusion = safe_log(self.confusion_matrices_)
         log_prior = safe_log(self.class_prior_)
         return np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
 
     def _check_fit_input(self, Y, sample_weight):
         """Labels and weights, checked; everything that `fit` can refuse it refuses."""

@@ -109,7 +109,7 @@ class OneCoinDawidSkene(EMAggregator):
     random_state : int, RandomState instance or None, default=None
         Breaks ties between classes in `predict`, and draws the starts beyond the first.
     verbose : int, default=0
-        1 prints the log-likelihood of each iteration.
+        1 prints the objective of each iteration, which `history_` records.
 
     Attributes
     ----------

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logsumexp
 from scipy.stats import norm
 
-from skccem import GLAD, CrowdLabels, _glad
-from skccem._glad import _newton_step
+from skccem import GLAD, CrowdLabels, _glad_model
+from skccem._em import used_labels
+from skccem._glad_model import GLADModel, _newton_step, quadrature_level
+from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 ABILITY = np.array([2.0, 1.5, 1.0, 0.7, 0.5, 0.3, 0.0, -1.0])
 
@@ -19,16 +21,34 @@ def simulate(seed, n_samples=1500, n_classes=3):
     return y, easiness, CrowdLabels.from_matrix(np.where(right, y[:, None], wrong))
 
 
-def textbook_proba(row, ability, prior, n_nodes):
-    """P(class, labels) of one item by a fine sum over its log easiness."""
-    log_easiness = np.linspace(-7, 9, n_nodes)
-    density = norm.pdf(log_easiness, 1, 1)
-    joint = np.outer(density / density.sum(), prior)
+def textbook_joint(row, ability, prior):
+    """log P(class, log easiness, labels) of one item on a fine grid, and the grid."""
+    log_easiness = np.linspace(-14, 16, 6001)
+    joint = norm.logpdf(log_easiness, 1, 1) + np.log(np.diff(log_easiness)[0])
+    joint = np.log(prior)[:, np.newaxis] + joint
     for m in np.flatnonzero(row >= 0):
-        right = expit(ability[m] * np.exp(log_easiness))[:, np.newaxis]
-        is_answer = np.arange(len(prior)) == row[m]
-        joint *= np.where(is_answer, right, (1 - right) / (len(prior) - 1))
-    return joint.sum(axis=0)
+        score = ability[m] * np.exp(log_easiness)
+        wrong = log_expit(-score) - np.log(len(prior) - 1)
+        joint += wrong
+        joint[row[m]] += log_expit(score) - wrong
+    return joint, log_easiness
+
+
+def assert_equals_a_fine_sum(model, Y, tolerance):
+    total = 0
+    for row, proba, difficulty in zip(
+        Y, model.predict_proba(Y), model.difficulties_, strict=True
+    ):
+        joint, log_easiness = textbook_joint(row, model.abilities_, model.class_prior_)
+        log_likelihood = logsumexp(joint)
+        joint = np.exp(joint - log_likelihood)
+        total += log_likelihood
+        np.testing.assert_allclose(proba, joint.sum(axis=1), atol=tolerance)
+        expected = np.exp(-joint.sum(axis=0) @ log_easiness)
+        assert difficulty == pytest.approx(expected, rel=5 * tolerance)
+    assert model.log_likelihood_ == pytest.approx(total, abs=tolerance * len(Y))
+    penalty = np.sum((model.abilities_ - 1) ** 2) / 2
+    assert model.history_[-1] == pytest.approx(model.log_likelihood_ - penalty)
 
 
 def test_the_quadrature_equals_a_fine_sum_over_the_easiness():
@@ -36,18 +56,45 @@ def test_the_quadrature_equals_a_fine_sum_over_the_easiness():
     Y = np.asarray(labels).copy()
     Y[np.random.default_rng(0).random(Y.shape) < 0.4] = -1
     Y = Y[(Y >= 0).any(axis=1)]
-    model = GLAD().fit(Y)
-    joint = np.array(
-        [textbook_proba(row, model.abilities_, model.class_prior_, 4001) for row in Y]
+    assert_equals_a_fine_sum(GLAD().fit(Y), Y, tolerance=3e-4)
+
+
+@pytest.mark.parametrize("n_annotators", [5, 50, 200, 1200])
+def test_the_quadrature_resolves_items_with_few_and_with_many_labels(n_annotators):
+    y = np.random.default_rng(0).integers(3, size=6)
+    matrices = make_confusion_matrices(n_annotators, 3, random_state=0)
+    # From items on which all agree to items on which all guess.
+    difficulty = np.linspace(0, 1, 6)
+    labels = make_crowd_labels(y, matrices, p=1, difficulty=difficulty, random_state=0)
+    model = GLAD(tol=1e-5).fit(labels)
+    assert_equals_a_fine_sum(model, np.asarray(labels), tolerance=1e-4)
+    assert np.diff(model.history_).min() >= 0
+
+
+def test_items_with_few_labels_are_not_summed_more_finely_for_the_company_of_others():
+    _, _, labels = simulate(0, n_samples=100)
+    Y = np.full((101, 60), -1)
+    Y[:100, :8] = np.asarray(labels)
+    Y[:100, 3:8] = -1
+    alone = GLADModel(used_labels(CrowdLabels.from_matrix(Y[:100])))
+    Y[100] = 2
+    mixed = GLADModel(used_labels(CrowdLabels.from_matrix(Y)))
+    assert len(mixed.log_easiness) > 2 * len(alone.log_easiness)
+    parameters = np.linspace(-1, 2, 60), np.array([0.2, 0.3, 0.5])
+    (expected, likelihood), (among, likelihood_among) = (
+        model.e_step(parameters) for model in (alone, mixed)
     )
-    assert model.log_likelihood_ == pytest.approx(
-        np.log(joint.sum(axis=1)).sum(), rel=1e-3
-    )
-    np.testing.assert_allclose(
-        model.predict_proba(Y), joint / joint.sum(axis=1, keepdims=True), atol=5e-3
-    )
-    penalty = np.sum((model.abilities_ - 1) ** 2) / 2
-    assert model.history_[-1] == pytest.approx(model.log_likelihood_ - penalty)
+    np.testing.assert_allclose(among.posterior[:100], expected.posterior)
+    np.testing.assert_allclose(likelihood_among[:100], likelihood)
+
+
+def test_the_nodes_are_closer_than_the_sharpest_posterior_is_wide():
+    n_labels = np.arange(1, 10_000)
+    level = quadrature_level(n_labels)
+    assert level[:5].tolist() == [0] * 5
+    assert np.all(np.diff(level) >= 0)
+    step, deviation = 0.75 / 2.0**level, 1 / np.sqrt(1 + 0.44 * n_labels)
+    assert np.all(step <= np.sqrt(2) * deviation)
 
 
 def test_a_newton_step_never_lowers_the_objective_and_many_reach_its_top():
@@ -74,7 +121,7 @@ def test_items_in_other_blocks_get_the_same(monkeypatch):
     _, _, labels = simulate(0, n_samples=100)
     weight = np.random.default_rng(0).exponential(size=100)
     whole = GLAD().fit(labels, sample_weight=weight)
-    monkeypatch.setattr(_glad, "_BLOCK_ITEMS", 7)
+    monkeypatch.setattr(_glad_model, "_BLOCK_ENTRIES", 150)
     parts = GLAD().fit(labels, sample_weight=weight)
     np.testing.assert_allclose(parts.abilities_, whole.abilities_)
     np.testing.assert_allclose(parts.difficulties_, whole.difficulties_)

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import (
     check_do_not_raise_errors_in_init_or_set_params,
     check_estimator_cloneable,
@@ -256,10 +257,57 @@ def test_only_ties_are_random():
     assert set(draws[:, 2]) == {0, 1, 2}
 
 
-def test_verbose_prints_a_line_for_each_iteration(capsys):
+@BY_EM
+def test_verbose_prints_the_objective_that_history_records(Estimator, capsys):
     _, _, labels = simulate(0, n_samples=100)
-    model = DawidSkene(verbose=1).fit(labels)
-    assert len(capsys.readouterr().out.splitlines()) == model.n_iter_
+    model = Estimator(verbose=1).fit(labels)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_iter_
+    for line, objective in zip(lines, model.history_, strict=True):
+        assert f"objective {objective:.6f}, " in line
+
+
+@ALL
+def test_one_loop_reads_the_likelihood_of_every_estimator(Estimator):
+    _, _, labels = simulate(0, n_samples=100)
+    labels = CrowdLabels.from_matrix(np.vstack([np.asarray(labels), [[-1] * 10]]))
+    weight = np.random.default_rng(0).exponential(size=101)
+    weight[:5] = 0
+    model = Estimator().fit(labels, sample_weight=weight)
+    assert model.converged_ is True
+    assert len(model.history_) == model.n_iter_ >= 1
+    if Estimator is GLAD:
+        return
+    # The others are models of the prior and the matrices alone.
+    expected = 0
+    for i, m in enumerate(np.asarray(labels)):
+        answered = np.flatnonzero(m >= 0)
+        rows = model.confusion_matrices_[answered, :, m[answered]]
+        expected += weight[i] * np.log(model.class_prior_ @ rows.prod(axis=0))
+    assert model.log_likelihood_ == pytest.approx(expected)
+    if Estimator is MajorityVote:
+        assert model.history_ == [model.log_likelihood_]
+
+
+def test_ties_of_items_predicted_one_at_a_time_fall_on_either_side():
+    rng = np.random.default_rng(0)
+    Y = np.full((200, 40), -1)
+    for row in Y:
+        row[rng.choice(40, size=2, replace=False)] = [0, 1]
+    model = MajorityVote(random_state=0).fit(Y)
+    one_by_one = np.concatenate([model.predict(Y[i : i + 1]) for i in range(200)])
+    assert 0.35 < one_by_one.mean() < 0.65
+    again = np.concatenate([model.predict(Y[i : i + 1]) for i in range(200)])
+    np.testing.assert_array_equal(again, one_by_one)
+
+
+@ALL
+def test_tags_say_which_labels_are_accepted(Estimator):
+    tags = get_tags(Estimator())
+    assert tags.input_tags.sparse
+    assert tags.input_tags.allow_nan
+    assert tags.input_tags.string
+    assert not tags.target_tags.required
 
 
 @ALL
