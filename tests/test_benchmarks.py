@@ -132,25 +132,34 @@ def problem():
 
 
 SEE_NO_TRUTH = {**methods.METHODS, **methods.FURTHER_METHODS}
+SHARE_THE_NETWORK = [name for name in SEE_NO_TRUTH if "defaults" not in name]
 
 
-@pytest.mark.parametrize("name", SEE_NO_TRUTH)
-def test_every_method_but_the_defaults_has_the_shared_network(
-    problem, name, monkeypatch
-):
-    monkeypatch.setitem(methods.NETWORK, "hidden_layer_sizes", (3,))
-    monkeypatch.setitem(methods.NETWORK, "max_epochs", 1)
-    overrides = {"max_epochs": 1} if name == "skccem's defaults" else {}
-    fitted = methods.fit_method(problem, SEE_NO_TRUTH[name], 0, **overrides)
+def network_of(problem, name):
+    """What a method makes of the arguments that `NETWORK` has, in an epoch."""
+    fitted = methods.fit_method(problem, SEE_NO_TRUTH[name], 0, max_epochs=1)
     params = fitted.estimator.get_params()
     prefix = "classifier__" if "classifier" in params else ""
-    shared = params[f"{prefix}hidden_layer_sizes"] == (3,)
-    assert shared == (name != "skccem's defaults")
-    if shared:
-        assert {key: params[prefix + key] for key in methods.NETWORK} == {
-            **methods.NETWORK,
-            **({"confusion_lr": 1e-3} if "one learning rate" in name else {}),
-        }
+    return {key: params[prefix + key] for key in methods.NETWORK}
+
+
+@pytest.mark.parametrize("name", SHARE_THE_NETWORK)
+def test_every_method_but_the_defaults_has_the_shared_network(problem, name):
+    expected = {**methods.NETWORK, "max_epochs": 1}
+    if "one learning rate" in name:
+        expected["confusion_lr"] = 1e-3
+    if "wide" in name:
+        expected |= methods.WIDE
+    assert network_of(problem, name) == expected
+
+
+def test_the_defaults_and_the_wide_network_differ_from_the_plain_one_alike(problem):
+    default = network_of(problem, "skccem's defaults")
+    plain = network_of(problem, "skccem's defaults, plain network")
+    assert {key: default[key] for key in methods.WIDE} == methods.WIDE
+    assert {key: methods.NETWORK[key] for key in methods.WIDE}.items() <= plain.items()
+    same = set(plain) - set(methods.WIDE)
+    assert {key: plain[key] for key in same} == {key: default[key] for key in same}
 
 
 def test_the_strength_is_the_one_that_explains_held_out_labels_best(
@@ -292,7 +301,7 @@ def test_the_study_of_simulated_annotators_runs_from_the_command_line(tmp_path):
     assert "--quick --seeds 1 --items 200 --epochs 1`; skccem" in text
     assert "other versions" not in text
     lines = (tmp_path / "synthetic_quick.jsonl").read_text().splitlines()
-    assert len(lines) == 20
+    assert len(lines) == 2 * len([*jobs.COUPLED, *jobs.OTHERS])
     assert all("skccem" in json.loads(line)["versions"] for line in lines)
     assert (tmp_path / "synthetic_quick.png").exists()
 

@@ -383,7 +383,7 @@ def test_the_baselines_and_crowd_classifier_are_compared_in_one_loop():
         accuracy.append(clf.score(X[600:], truth[600:]))
         likelihood.append(clf.score(X[600:], Y[600:]))
         labelled.append(np.mean(clf.aggregate(X[:600], Y[:600]) == truth[:600]))
-    assert likelihood[0] < likelihood[1] < likelihood[2]
+    assert likelihood[0] < min(likelihood[1:])
     assert max(accuracy[:2]) < accuracy[2] - 0.05
     assert max(labelled[:2]) < labelled[2] - 0.2
 
