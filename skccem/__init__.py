@@ -6,6 +6,7 @@ from ._classifier import CrowdClassifier
 from ._glad import GLAD
 from ._mace import MACE
 from ._one_coin import OneCoinDawidSkene
+from ._splitters import LabelKFold
 from ._two_stage import TwoStageClassifier
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CrowdClassifier",
     "CrowdLabels",
     "DawidSkene",
+    "LabelKFold",
     "MajorityVote",
     "OneCoinDawidSkene",
     "TwoStageClassifier",
