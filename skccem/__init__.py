@@ -5,6 +5,7 @@ from ._annotations import CrowdLabels
 from ._classifier import CrowdClassifier
 from ._glad import GLAD
 from ._mace import MACE
+from ._model_selection import CrowdClassifierCV
 from ._one_coin import OneCoinDawidSkene
 from ._splitters import LabelKFold
 from ._two_stage import TwoStageClassifier
@@ -13,6 +14,7 @@ __all__ = [
     "GLAD",
     "MACE",
     "CrowdClassifier",
+    "CrowdClassifierCV",
     "CrowdLabels",
     "DawidSkene",
     "LabelKFold",
