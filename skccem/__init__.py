@@ -3,6 +3,7 @@
 from ._aggregation import DawidSkene, MajorityVote
 from ._annotations import CrowdLabels
 from ._classifier import CrowdClassifier
+from ._cross_validation import cross_val_predict_proba
 from ._glad import GLAD
 from ._mace import MACE
 from ._model_selection import CrowdClassifierCV
@@ -21,6 +22,7 @@ __all__ = [
     "MajorityVote",
     "OneCoinDawidSkene",
     "TwoStageClassifier",
+    "cross_val_predict_proba",
 ]
 
 __version__ = "0.1.0.dev0"
