@@ -125,10 +125,13 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     ``n_splits - 1``) over ``sqrt(n_splits)``. Of the candidates that are as good, the
     one with the weakest strength is taken; of several likelihoods at that strength the
     one with the higher mean, and of equal means the one that comes first in
-    `likelihoods`. Held-out likelihood falls little where a regulariser is too strong,
-    but accuracy may fall much, so that in doubt the weaker one is the safer choice.
-    The best candidate is that with the highest mean; of equal ones the weakest, then
-    the first.
+    `likelihoods`. The best candidate is that with the highest mean; of equal ones the
+    weakest, then the first.
+
+    The score judges how well answers are predicted, and the classifier only by that:
+    small differences can hide large ones of accuracy, and a regulariser that costs
+    some likelihood may still be worth it. In doubt the weaker one adds less to what
+    the labels say.
 
     Training begins with a burn-in that is the same for all candidates (`burn_in` of
     `CrowdClassifier`). In each fold it is trained once, and each candidate goes on from
