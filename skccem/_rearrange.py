@@ -39,6 +39,17 @@ def take_rows(labels, key):
     )
 
 
+def take_labels(labels, kept):
+    """The labels that a mask of shape (n_labels,) keeps; all rows and columns stay."""
+    counts = np.bincount(labels.row_indices()[kept], minlength=labels.n_samples)
+    return replace(
+        labels,
+        indptr=row_pointers(counts),
+        indices=labels.indices[kept],
+        codes=labels.codes[kept],
+    )
+
+
 def take_annotators(labels, annotators):
     """The columns of some annotators, in their order."""
     annotators = as_identifiers(annotators, "annotators")

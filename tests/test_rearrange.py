@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from skccem import CrowdLabels
+from skccem._rearrange import take_labels
 
 # The reference: three items, three annotators, the classes 0, 1 and 3.
 CODED = np.array([[0, -1, 3], [-1, -1, -1], [1, 0, -1]])
@@ -22,6 +23,15 @@ def random_matrix(seed, n_classes=5):
     shape = rng.integers(1, 30), rng.integers(1, 9)
     codes = rng.integers(n_classes, size=shape)
     return np.where(rng.random(shape) < rng.random(), codes, -1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_mask_keeps_labels_and_all_rows_and_columns(seed):
+    Y = random_matrix(seed)
+    labels = CrowdLabels.from_matrix(Y, classes=range(5))
+    kept = np.random.default_rng(seed).random(labels.n_labels) < 0.5
+    Y[labels.row_indices()[~kept], labels.indices[~kept]] = -1
+    assert take_labels(labels, kept) == CrowdLabels.from_matrix(Y, classes=range(5))
 
 
 @pytest.mark.parametrize("seed", range(10))
