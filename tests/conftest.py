@@ -26,3 +26,16 @@ def crowd():
     matrices = make_confusion_matrices(6, 3, kind="mixed", random_state=0)
     labels = make_crowd_labels(truth, matrices, labels_per_item=2, random_state=0)
     return X, labels, truth
+
+
+@pytest.fixture
+def pyplot():
+    """``matplotlib.pyplot`` that draws without a screen; skips without matplotlib."""
+    matplotlib = pytest.importorskip("matplotlib")
+    backend = matplotlib.get_backend()
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+    matplotlib.use(backend)
