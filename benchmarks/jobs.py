@@ -44,6 +44,48 @@ WITH_TRUTH = {
     "W, epoch and strength chosen on truth": "W",
 }
 
+# Changes of the defaults, one at a time.
+ABLATIONS = {
+    "defaults": {},
+    "no burn-in": {"burn_in": 0},
+    "burn-in 0.2": {"burn_in": 0.2},
+    "burn-in 0.6": {"burn_in": 0.6},
+    "marginal": {"likelihood": "marginal"},
+    "no regulariser": {"regularizer": None},
+    "F 0.005": {"reg_strength": 0.005},
+    "F 0.05": {"reg_strength": 0.05},
+    "W": {"regularizer": "W"},
+    "start from majority vote": {"init": "majority_vote"},
+    "start from Dawid-Skene": {"init": "dawid_skene"},
+    "confusion_lr 0.005": {"confusion_lr": 0.005},
+    "confusion_lr 0.05": {"confusion_lr": 0.05},
+    "128 wide, dropout 0.5": {"hidden_layer_sizes": (128,), "dropout": 0.5},
+    "256 wide": {"hidden_layer_sizes": (256,)},
+    "dropout 0.5": {"dropout": 0.5},
+    "dropout 0.9": {"dropout": 0.9},
+}
+ABLATION_CASES = [
+    {"kind": kind, "labels_per_item": labels_per_item, "n_annotators": n_annotators}
+    for kind, labels_per_item, n_annotators in [
+        ("separable_uniform", 5, 10),
+        ("separable_random", 3, 10),
+        ("diagonally_dominant", 1, 10),
+        ("hammer_spammer", 1, 25),
+        ("classwise_hammer_spammer", 3, 5),
+        ("pairwise_flipper", 3, 25),
+    ]
+] + [{"kind": "machine", "missing_rate": 0.7}]
+
+
+def measure_ablation(problem, variant, seed, n_items, max_epochs, data_home):
+    """The measurements of a variant of the defaults on a real or a simulated crowd."""
+    if isinstance(problem, str):
+        problem = load_real(problem, data_home)
+    else:
+        problem = simulated(problem, seed, None, n_items)
+    method = partial(METHODS["skccem's defaults"], **ABLATIONS[variant])
+    return fit_method(problem, method, seed, max_epochs=max_epochs).measure(problem)
+
 
 def measure_simulated(case, seed, method, path, n_items, max_epochs):
     """The measurements of a method on one problem, for each of its strengths."""

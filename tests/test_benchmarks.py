@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 
+from skccem import CrowdClassifier
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
@@ -304,6 +305,23 @@ def test_the_study_of_simulated_annotators_runs_from_the_command_line(tmp_path):
     assert len(lines) == 2 * len([*jobs.COUPLED, *jobs.OTHERS])
     assert all("skccem" in json.loads(line)["versions"] for line in lines)
     assert (tmp_path / "synthetic_quick.png").exists()
+
+
+def test_the_study_of_the_defaults_runs_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("SKCCEM_DATA", raising=False)
+    argv = ["--items", "60", "--epochs", "1", "--seeds", "1"]
+    done = run_script("ablation.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "ablation_quick.md").read_text(encoding="utf-8")
+    for variant in jobs.ABLATIONS:
+        assert text.count(f"| {variant} |") == 1
+    assert "labelme" not in text
+
+
+def test_changes_of_the_defaults_are_changes():
+    defaults = CrowdClassifier().get_params()
+    for variant, changes in jobs.ABLATIONS.items():
+        assert all(defaults[name] != value for name, value in changes.items()), variant
 
 
 def test_a_study_of_a_file_that_is_too_small_ends_with_a_sentence(tmp_path):
