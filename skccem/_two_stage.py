@@ -1,5 +1,6 @@
 """``TwoStageClassifier``: aggregate the labels, then fit any classifier on them."""
 
+import inspect
 from typing import ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ def _has_proba(estimator):
     """True, or an AttributeError that says which classifier has no probabilities."""
     classifier = getattr(estimator, "classifier_", None)
     if classifier is None:
-        classifier = estimator._default_classifier()
+        _, classifier = estimator._given_stages()
     if not hasattr(classifier, "predict_proba"):
         raise AttributeError(
             "Class probabilities, and aggregation and score of a crowd's labels, need "
@@ -159,6 +160,34 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.random_state = random_state
 
+    def set_params(self, **params):
+        """Set parameters, those of the stages by names such as ``classifier__C``.
+
+        A stage that is None becomes its default if parameters of it are set, so that a
+        search need not name it.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the estimator or of a stage.
+
+        Returns
+        -------
+        self : TwoStageClassifier
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        stages = {"aggregator": self.aggregator, "classifier": self.classifier}
+        defaults = zip(stages, _default_stages(), strict=True)
+        for name, default in defaults:
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and params.get(name, stages[name]) is None:
+                params[name] = default
+        return super().set_params(**params)
+
     def fit(self, X, y, sample_weight=None):
         """Aggregate the labels and fit the classifier.
 
@@ -184,7 +213,8 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         ValueError
             If lengths differ, there are no labels, the labels or what the aggregator
             makes of them are of one class, a label is not among `classes`, weights are
-            needed that the classifier does not take, or `classifier` is none.
+            needed that the classifier does not take, `classifier` is none, or
+            `aggregator` is not one of labels alone.
 
         Warns
         -----
@@ -301,21 +331,24 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         full[:, np.searchsorted(self.classes_, self.classifier_.classes_)] = columns
         return full
 
-    def _default_classifier(self):
-        if self.classifier is None:
-            return LogisticRegression(max_iter=1000)
-        return self.classifier
+    def _given_stages(self):
+        """The parameters `aggregator` and `classifier`, defaults in place of None."""
+        given = self.aggregator, self.classifier
+        return [
+            default if stage is None else stage
+            for stage, default in zip(given, _default_stages(), strict=True)
+        ]
 
     def _new_stages(self):
         """An unfitted aggregator and classifier of one's own, seeded."""
-        classifier = self._default_classifier()
+        aggregator, classifier = self._given_stages()
         if not is_classifier(classifier):
             raise ValueError(
                 "Expected classifier to be a scikit-learn classifier, or a pipeline "
                 f"that ends with one, got {classifier!r}."
             )
-        aggregator = DawidSkene() if self.aggregator is None else self.aggregator
         stages = clone(aggregator), clone(classifier)
+        _check_aggregator(stages[0])
         if self.random_state is not None:
             rng = check_random_state(self.random_state)
             for stage in stages:
@@ -324,8 +357,29 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._default_classifier()).input_tags
+        tags.input_tags = get_tags(self._given_stages()[1]).input_tags
         return tags
+
+
+def _default_stages():
+    return DawidSkene(), LogisticRegression(max_iter=1000)
+
+
+def _check_aggregator(aggregator):
+    """Raise if it can't be fitted on labels alone, with weights of the items."""
+    try:
+        inspect.signature(aggregator.fit).bind(None, sample_weight=None)
+    except TypeError:
+        takes_labels = False
+    else:
+        # Pipelines take anything, and pass it on to a classifier that does not.
+        takes_labels = not is_classifier(aggregator)
+    if not takes_labels:
+        raise ValueError(
+            "Expected aggregator to be an estimator of labels alone, with fit(Y, "
+            f"sample_weight=None), such as DawidSkene(), got {aggregator!r}. Pass a "
+            "classifier by name, TwoStageClassifier(classifier=...)."
+        )
 
 
 def _seed(estimator, rng):
