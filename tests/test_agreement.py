@@ -256,6 +256,24 @@ def test_an_estimator_without_annotators_has_no_score(crowd):
         annotation_log_likelihood_scorer(TwoStageClassifier(), X, Y)
 
 
+def test_one_label_an_item_is_scored_as_the_labels_of_the_only_annotator(crowd):
+    X, Y, truth = crowd
+    names = np.array(["ant", "bee", "cat"])
+    clf = TwoStageClassifier().fit(X, names[truth])
+    chosen = clf.predict_proba(X)[np.arange(240), truth]
+    column = CrowdLabels.from_matrix(names[truth][:, np.newaxis])
+    for y in (names[truth], names[truth].tolist(), column):
+        score = annotation_log_likelihood_scorer(clf, X, y)
+        assert score == pytest.approx(np.log(chosen).mean())
+    scores = cross_val_score(
+        clf, X, truth, cv=3, scoring=annotation_log_likelihood_scorer
+    )
+    assert (scores > -np.log(3)).all()
+    of_a_crowd = TwoStageClassifier(random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="shape"):
+        annotation_log_likelihood_scorer(of_a_crowd, X, truth)
+
+
 def test_labels_of_other_annotators_have_no_score(crowd):
     X, Y, _ = crowd
     clf = TwoStageClassifier(random_state=0).fit(X, Y)

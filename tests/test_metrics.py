@@ -257,7 +257,9 @@ def test_columns_of_the_probabilities_are_in_the_order_of_classes():
     ("match", "change"),
     [
         ("strategy to be 'uniform'", {"strategy": "equal"}),
-        ("n_bins at least 1", {"n_bins": 0}),
+        ("n_bins as an integer of at least 1, got 0", {"n_bins": 0}),
+        ("n_bins as an integer of at least 1, got 2.5", {"n_bins": 2.5}),
+        ("n_bins as an integer of at least 1, got 'auto'", {"n_bins": "auto"}),
         ("Expected proba of shape", {"y_true": [0]}),
         ("Expected proba of shape", {"y_true": [0, 0]}),
         ("Expected proba of shape", {"proba": [0.2, 0.8]}),
