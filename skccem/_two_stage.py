@@ -1,21 +1,27 @@
 """``TwoStageClassifier``: aggregate the labels, then fit any classifier on them."""
 
-import inspect
 from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ._aggregation import DawidSkene
 from ._crowd_methods import CrowdMethods
 from ._features import check_lengths
 from ._probability import safe_log
+from ._stages import (
+    check_aggregator,
+    check_same_classes,
+    check_two_classes,
+    default_stages,
+    second_stage_data,
+    seed,
+    take_rows,
+    weight_name,
+)
 from ._targets import (
     active_annotators,
     check_targets,
@@ -181,7 +187,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             If there is no such parameter.
         """
         stages = {"aggregator": self.aggregator, "classifier": self.classifier}
-        defaults = zip(stages, _default_stages(), strict=True)
+        defaults = zip(stages, default_stages(), strict=True)
         for name, default in defaults:
             nested = any(key.startswith(f"{name}__") for key in params)
             if nested and params.get(name, stages[name]) is None:
@@ -231,27 +237,27 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         check_lengths(np.arange(_num_samples(X)), labels)
         weight = check_weight(sample_weight, labels)
         check_trainable(labels)
-        weight_name = None
+        weight_argument = None
         if weight is not None or (crowd and self.soft):
-            weight_name = _weight_name(classifier)
+            weight_argument = weight_name(classifier)
         if crowd:
             warn_unused(labels, active_annotators(labels, weight))
 
         if crowd:
             aggregator.fit(labels, sample_weight=weight)
-            _check_same_classes(aggregator, labels)
+            check_same_classes(aggregator, labels)
             matrices, prior = aggregator.confusion_matrices_, aggregator.class_prior_
         else:
             aggregator = None
             matrices = np.eye(labels.n_classes)[np.newaxis]
             counts = np.bincount(labels.codes, weight, minlength=labels.n_classes)
             prior = counts / counts.sum()
-        rows, targets, row_weight = _second_stage_data(
+        rows, targets, row_weight = second_stage_data(
             aggregator, labels, weight, self.soft
         )
-        _check_two_classes(targets, aggregator)
-        params = {} if row_weight is None else {weight_name: row_weight}
-        classifier.fit(_take_rows(X, rows), targets, **params)
+        check_two_classes(targets, aggregator)
+        params = {} if row_weight is None else {weight_argument: row_weight}
+        classifier.fit(take_rows(X, rows), targets, **params)
 
         self.classes_ = labels.classes
         self.annotators_ = labels.annotators
@@ -336,7 +342,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         given = self.aggregator, self.classifier
         return [
             default if stage is None else stage
-            for stage, default in zip(given, _default_stages(), strict=True)
+            for stage, default in zip(given, default_stages(), strict=True)
         ]
 
     def _new_stages(self):
@@ -348,113 +354,14 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
                 f"that ends with one, got {classifier!r}."
             )
         stages = clone(aggregator), clone(classifier)
-        _check_aggregator(stages[0])
+        check_aggregator(stages[0])
         if self.random_state is not None:
             rng = check_random_state(self.random_state)
             for stage in stages:
-                _seed(stage, rng)
+                seed(stage, rng)
         return stages
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self._given_stages()[1]).input_tags
         return tags
-
-
-def _default_stages():
-    return DawidSkene(), LogisticRegression(max_iter=1000)
-
-
-def _check_aggregator(aggregator):
-    """Raise if it can't be fitted on labels alone, with weights of the items."""
-    try:
-        inspect.signature(aggregator.fit).bind(None, sample_weight=None)
-    except TypeError:
-        takes_labels = False
-    else:
-        # Pipelines take anything, and pass it on to a classifier that does not.
-        takes_labels = not is_classifier(aggregator)
-    if not takes_labels:
-        raise ValueError(
-            "Expected aggregator to be an estimator of labels alone, with fit(Y, "
-            f"sample_weight=None), such as DawidSkene(), got {aggregator!r}. Pass a "
-            "classifier by name, TwoStageClassifier(classifier=...)."
-        )
-
-
-def _seed(estimator, rng):
-    """Give an int to each ``random_state``, nested ones too, that is None."""
-    estimator.set_params(
-        **{
-            name: rng.randint(np.iinfo(np.int32).max)
-            for name, value in sorted(estimator.get_params().items())
-            if name.rpartition("__")[2] == "random_state" and value is None
-        }
-    )
-
-
-def _weight_name(classifier):
-    """Name of the argument of ``fit`` that carries weights, through pipelines."""
-    prefix, last = "", classifier
-    while isinstance(last, Pipeline):
-        name, last = last.steps[-1]
-        prefix += f"{name}__"
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(
-            "soft=True and sample_weight need a classifier whose fit has the argument "
-            f"sample_weight, but that of {last!r} has not: take another, or set "
-            "soft=False and leave out sample_weight."
-        )
-    return f"{prefix}sample_weight"
-
-
-def _second_stage_data(aggregator, labels, weight, soft):
-    """The items, classes and weights (or None) of the rows to fit the classifier on.
-
-    `aggregator` is fitted, or None if there is one label an item, the truth. Items
-    without labels or of weight zero are left out.
-    """
-    used = labels.labels_per_item > 0
-    if weight is not None:
-        used &= weight > 0
-    rows = np.flatnonzero(used)
-    item_weight = None if weight is None else weight[rows]
-    if aggregator is None:
-        return rows, labels.classes[labels.codes[rows]], item_weight
-    # All items at once: how ties are broken depends on the company.
-    if not soft:
-        return rows, aggregator.predict(labels)[rows], item_weight
-    posterior = aggregator.predict_proba(labels)[rows]
-    if weight is not None:
-        posterior = posterior * item_weight[:, np.newaxis]
-    items, codes = np.nonzero(posterior)
-    return rows[items], labels.classes[codes], posterior[items, codes]
-
-
-def _take_rows(X, rows):
-    """Some rows of ``X``; ``X`` itself if these are all."""
-    if np.array_equal(rows, np.arange(_num_samples(X))):
-        return X
-    (X,) = indexable(X)
-    return _safe_indexing(X, rows)
-
-
-def _check_same_classes(aggregator, labels):
-    if not np.array_equal(aggregator.classes_, labels.classes):
-        raise ValueError(
-            f"The classes are {labels.classes.tolist()}, but the aggregator "
-            f"{aggregator!r} was fitted with {aggregator.classes_.tolist()}: name them "
-            "once, by classes= of TwoStageClassifier."
-        )
-
-
-def _check_two_classes(targets, aggregator):
-    observed = np.unique(targets)
-    if len(observed) > 1:
-        return
-    made = "have" if aggregator is None else f"are aggregated by {aggregator!r} to"
-    advice = "give items" if aggregator is None else "try another aggregator, or items"
-    raise ValueError(
-        "A classifier needs at least two classes, but all items of positive weight "
-        f"{made} one class, {observed.tolist()[0]!r}: {advice} of other classes."
-    )
