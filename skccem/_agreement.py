@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ._annotations import check_crowd_labels
 from ._probability import marginal_log_likelihood, safe_log
-from ._targets import check_known_crowd
+from ._targets import check_known_crowd, check_targets, is_crowd
 
 # How far the sum of probabilities may be from one: above the rounding of half
 # precision, below any mistake of an axis.
@@ -233,7 +233,8 @@ def annotation_log_likelihood_scorer(estimator, X, y):
     X : as in the estimator's `predict_proba`
         Anything but `y`: a label that is among the features scores itself.
     y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
-        Labels of the annotators of the fit.
+        Labels of the annotators of the fit. If that was of one annotator, also of shape
+        (n_samples,); of these the estimator's own `score` is the accuracy.
 
     Returns
     -------
@@ -275,7 +276,10 @@ def annotation_log_likelihood_scorer(estimator, X, y):
             f"without {', '.join(absent)}. Fit it, or pass a classifier that learns "
             "how annotators err, such as CrowdClassifier."
         )
-    labels = check_known_crowd(y, model.classes_, model.annotators_)
+    if len(model.annotators_) == 1 and not is_crowd(y):
+        labels, _ = check_targets(y, model.classes_)
+    else:
+        labels = check_known_crowd(y, model.classes_, model.annotators_)
     proba = estimator.predict_proba(X)
     return annotation_log_likelihood(labels, proba, model.confusion_matrices_)
 

@@ -147,10 +147,11 @@ class CrowdLabels:
         Raises
         ------
         ValueError
-            If `Y` is not a matrix or its rows have unequal lengths, -1 is ambiguous,
-            a label is infinite, lies outside `classes` or can't be sorted with the
-            others, a sparse matrix stores an entry twice, or zeros that a sparse
-            format pads with can't be told from the class 0.
+            If `Y` is not a matrix or, by its columns, a table for `from_long`, its
+            rows have unequal lengths, -1 is ambiguous, a label is infinite, lies
+            outside `classes` or can't be sorted with the others, a sparse matrix stores
+            an entry twice, or zeros that a sparse format pads with can't be told from
+            the class 0.
 
         Examples
         --------

@@ -5,7 +5,7 @@ confusion matrices, and an entry in `KINDS`.
 """
 
 import inspect
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -63,8 +63,9 @@ def make_confusion_matrices(
         All wrong classes are equally probable: the one-coin model [2]_.
     ``"diagonally_dominant"`` (``accuracy=(0.5, 0.9)``)
         Each class of each annotator has its own accuracy, and the errors fall on the
-        wrong classes in proportions drawn uniformly. An array has one number for each
-        annotator or the shape (n_annotators, n_classes).
+        wrong classes in proportions drawn uniformly. No accuracy is below 0.5, so that
+        no wrong answer is more probable than the right one. An array has one number for
+        each annotator or the shape (n_annotators, n_classes).
     ``"pairwise_flipper"`` (``accuracy=(0.5, 0.9)``)
         Each class is mistaken for one other class only [3]_; each annotator has their
         own cycle through the classes.
@@ -131,11 +132,13 @@ def make_confusion_matrices(
             [0.2, 0.6, 0.2],
             [0.2, 0.2, 0.6]]])
     """
-    if n_annotators < 1 or n_classes < 2:
-        raise ValueError(
-            "Expected at least 1 annotator and 2 classes, got "
-            f"n_annotators={n_annotators} and n_classes={n_classes}. Raise them."
-        )
+    sizes = {"n_annotators": (n_annotators, 1), "n_classes": (n_classes, 2)}
+    for name, (size, least) in sizes.items():
+        if not isinstance(size, Integral) or size < least:
+            raise ValueError(
+                f"Expected {name} as an integer of at least {least}, got {size!r}. "
+                "Pass a whole number of them."
+            )
     if kind not in KINDS:
         raise ValueError(
             f"Expected kind to be one of {sorted(KINDS)}, got {kind!r}. Choose one "
@@ -196,12 +199,20 @@ def _symmetric(n_annotators, n_classes, rng, accuracy=(0.5, 0.9)):
 
 def _diagonally_dominant(n_annotators, n_classes, rng, accuracy=(0.5, 0.9)):
     shape = (n_annotators, n_classes)
-    accuracy = _draw_accuracy(accuracy, n_annotators, rng, shape=shape)
+    drawn = _draw_accuracy(accuracy, n_annotators, rng, shape=shape)
+    # Not what was drawn: whether it is an error must not depend on the seed.
+    lowest = np.min(accuracy)
+    if lowest < 0.5:
+        raise ValueError(
+            "Expected accuracy of at least 0.5 for kind='diagonally_dominant', got "
+            f"{lowest:g}. Raise it, or choose another kind: below, a wrong answer may "
+            "be more probable than the right one."
+        )
     errors = rng.dirichlet(np.ones(n_classes - 1), size=shape)
     matrices = np.empty((*shape, n_classes))
     diagonal = np.eye(n_classes, dtype=bool)
-    matrices[:, diagonal] = accuracy
-    off_diagonal = (1 - accuracy)[:, :, np.newaxis] * errors
+    matrices[:, diagonal] = drawn
+    off_diagonal = (1 - drawn)[:, :, np.newaxis] * errors
     matrices[:, ~diagonal] = off_diagonal.reshape(n_annotators, -1)
     return matrices
 
@@ -237,9 +248,9 @@ def _hammer_spammer(n_annotators, n_classes, rng, hammer_fraction=0.5, accuracy=
 
 
 def _check_hammer_fraction(hammer_fraction):
-    if not 0 <= hammer_fraction <= 1:
+    if not isinstance(hammer_fraction, Real) or not 0 <= hammer_fraction <= 1:
         raise ValueError(
-            f"Expected hammer_fraction from 0 to 1, got {hammer_fraction}. It is the "
+            f"Expected hammer_fraction from 0 to 1, got {hammer_fraction!r}. It is the "
             "share of annotators, or of their classes, who are nearly always right."
         )
 

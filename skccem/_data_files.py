@@ -7,6 +7,7 @@ import csv
 import io
 import pickle
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,6 +17,37 @@ _OLDEST_TORCH = (2, 6)
 
 # NumPy 2 moved the function that rebuilds arrays; files name either place.
 _REBUILD = [f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")]
+
+
+@contextmanager
+def reading(source, form):
+    """Turn whatever a broken file makes a reader raise into a ValueError.
+
+    Parameters
+    ----------
+    source : str or path-like
+        What the file is called.
+    form : str
+        What it should be or have, with that verb.
+
+    Examples
+    --------
+    >>> from skccem._data_files import reading
+    >>> with reading("ages.txt", "have integers"):
+    ...     int("ten")
+    Traceback (most recent call last):
+        ...
+    ValueError: Expected ages.txt to have integers, got: invalid literal for int() \
+with base 10: 'ten'. Delete the file and fetch again.
+    """
+    try:
+        yield
+    # Parsers of broken bytes raise nearly anything: struct.error, zlib.error, ...
+    except Exception as error:
+        raise ValueError(
+            f"Expected {source} to {form}, got: {str(error).rstrip('.')}. Delete the "
+            "file and fetch again."
+        ) from error
 
 
 def read_npz(path, keys):
@@ -33,27 +65,33 @@ def read_npz(path, keys):
     Raises
     ------
     ValueError
-        If the file is no such archive, lacks a key, or has pickled objects there.
+        If the file is no such archive or a broken one, lacks a key, or has pickled
+        objects there.
     """
     if not zipfile.is_zipfile(path):
         raise ValueError(
             f"Expected {path} to be an archive of numpy.savez, got something else. "
             "Replace the file, or delete it to read the original source."
         )
-    with np.load(path, allow_pickle=False) as archive:
+    with (
+        reading(path, "be an archive of numpy.savez"),
+        np.load(path, allow_pickle=False) as archive,
+    ):
         missing = sorted(set(keys) - set(archive.files))
-        if missing:
-            raise ValueError(
-                f"Expected the keys {', '.join(keys)} in {path}, got no "
-                f"{', '.join(missing)}. Replace the file, or delete it to read the "
-                "original source."
-            )
-        return {key: archive[key] for key in keys}
+        arrays = {key: archive[key] for key in keys if key not in missing}
+    if missing:
+        raise ValueError(
+            f"Expected the keys {', '.join(keys)} in {path}, got no "
+            f"{', '.join(missing)}. Replace the file, or delete it to read the "
+            "original source."
+        )
+    return arrays
 
 
-def read_npy(content):
+def read_npy(content, source):
     """The array in the bytes of an .npy file, which must not be pickled."""
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    with reading(source, "be a file of numpy.save"):
+        return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 def read_columns(content, columns, source):
@@ -82,13 +120,15 @@ def read_columns(content, columns, source):
     return [[row[position] for row in rows] for position in positions]
 
 
-def read_integer_arrays(path, keys):
+def read_integer_arrays(path, keys, n_values):
     """Arrays of a dict that `torch.save` wrote, with nothing else let in.
 
     Parameters
     ----------
     path : pathlib.Path
     keys : sequence of str
+    n_values : int
+        The integers are from 0 to ``n_values - 1``.
 
     Returns
     -------
@@ -100,7 +140,8 @@ def read_integer_arrays(path, keys):
     ImportError
         If torch is too old to let in nothing but arrays of integers.
     ValueError
-        If the file holds anything but arrays of integers and tensors, or lacks a key.
+        If the file holds anything but arrays of integers and tensors, or lacks a key,
+        lengths differ, or an integer is out of its range.
     """
     if tuple(map(int, torch.__version__.split(".")[:2])) < _OLDEST_TORCH:
         raise ImportError(
@@ -114,21 +155,23 @@ def read_integer_arrays(path, keys):
         *{type(np.dtype(code)) for code in np.typecodes["AllInteger"]},
         *((rebuild, name) for name in _REBUILD),
     ]
-    try:
-        with torch.serialization.safe_globals(allowed):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        return [np.asarray(content[key]).reshape(-1).astype(np.int64) for key in keys]
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-    ) as error:
+    with reading(path, f"be a dict of integer arrays, {', '.join(keys)}"):
+        try:
+            with torch.serialization.safe_globals(allowed):
+                content = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            # What torch says here is how to load the file unsafely.
+            raise ValueError("a broken file or one with other objects") from None
+        arrays = [np.asarray(content[key]).reshape(-1).astype(np.int64) for key in keys]
+    lengths = [len(array) for array in arrays]
+    values = np.unique(np.concatenate(arrays))
+    if len(set(lengths)) > 1 or np.any((values < 0) | (values >= n_values)):
         raise ValueError(
-            f"Expected {path} to be a dict of integer arrays with the keys "
-            f"{', '.join(keys)}, got: {error}. Delete the file and fetch again."
-        ) from error
+            f"Expected {path} to have arrays of one length of integers from 0 to "
+            f"{n_values - 1}, got the lengths {lengths} and {values[:1].tolist()} to "
+            f"{values[-1:].tolist()}. Delete the file and fetch again."
+        )
+    return arrays
 
 
 def read_cifar_images(contents):
@@ -185,9 +228,10 @@ def read_workers(content, n_images):
     columns = ["Image-batch", "Worker1-id", "Worker2-id", "Worker3-id"]
     source = "side_info_cifar10N.csv"
     batches, *numbers = read_columns(content, columns, source)
-    batches = [batch.split("--") for batch in batches]
-    ends = np.array(batches, dtype=np.int64).reshape(-1, 2)
-    images = np.concatenate([np.arange(first, last + 1) for first, last in ends])
+    with reading(source, "have batches such as 0--9 and numbers of workers"):
+        ends = np.array([batch.split("--") for batch in batches], dtype=np.int64)
+        images = np.concatenate([np.arange(first, last + 1) for first, last in ends])
+        numbers = np.array(numbers, dtype=np.int64).T
     if not np.array_equal(np.sort(images), np.arange(n_images)):
         raise ValueError(
             f"Expected each of {n_images} images in one batch of {source}, got "
@@ -195,9 +239,7 @@ def read_workers(content, n_images):
             "published one."
         )
     workers = np.empty((n_images, 3), dtype=np.int64)
-    workers[images] = np.repeat(
-        np.array(numbers, dtype=np.int64).T, np.diff(ends)[:, 0] + 1, axis=0
-    )
+    workers[images] = np.repeat(numbers, np.diff(ends)[:, 0] + 1, axis=0)
     return workers
 
 
@@ -230,8 +272,9 @@ def read_features(content, class_names, source):
             f"Expected id as the first column of {source} and class as the last, got "
             f"{header[0]} and {header[-1]}. Replace the file by the published one."
         )
-    # Row by row, since text takes some twenty times the room of its numbers.
-    features = [np.array(row[1:-1], dtype=np.float64) for row in rows]
+    with reading(source, "have numbers between id and class"):
+        # Row by row, since text takes some twenty times the room of its numbers.
+        features = [np.array(row[1:-1], dtype=np.float64) for row in rows]
     classes = class_positions([row[-1] for row in rows], class_names, source)
     return [row[0] for row in rows], np.array(features, dtype=np.float32), classes
 
@@ -249,9 +292,10 @@ def class_positions(names, class_names, source):
 
 
 def _table(content, columns, source):
-    # Some writers begin UTF-8 with a byte order mark.
-    text = io.StringIO(content.decode("utf-8-sig"), newline="")
-    header, *rows = [row for row in csv.reader(text) if row] or [[]]
+    with reading(source, "be comma-separated values in UTF-8"):
+        # Some writers begin UTF-8 with a byte order mark.
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        header, *rows = [row for row in csv.reader(text) if row] or [[]]
     missing = [column for column in columns if column not in header]
     if missing:
         raise ValueError(

@@ -64,6 +64,8 @@ def read_matrix(Y, missing=MINUS_ONE, annotators=None):
     frame = _as_frame(Y)
     if frame is not None:
         _check_matrix_shape(frame.shape, Y)
+        if annotators is None:
+            _check_not_long(frame.columns)
         labels, names = _read_frame(frame, missing), pack(frame.columns)
     elif sparse.issparse(Y):
         _check_matrix_shape(Y.shape, Y)
@@ -296,6 +298,19 @@ def _read_column(column, name):
             "drop these rows, and give items= to keep items that have no label."
         )
     return values
+
+
+def _check_not_long(columns):
+    """Raise if the columns are those of the records that crowd-kit works on."""
+    # As a matrix it would have three annotators, and nothing would look wrong.
+    if sorted(map(str, columns)) == ["label", "task", "worker"]:
+        raise ValueError(
+            "Expected one row an item and one column an annotator, got a DataFrame "
+            f"with the columns {list(columns)}, which looks like one row a label. Use "
+            "CrowdLabels.from_long(Y, items=...), with items= in the order of the rows "
+            "of X. If these are three annotators, name them by "
+            "CrowdLabels.from_matrix(Y, annotators=[...])."
+        )
 
 
 def _check_matrix_shape(shape, Y):

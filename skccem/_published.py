@@ -15,6 +15,7 @@ from ._data_files import (
     read_integer_arrays,
     read_npy,
     read_workers,
+    reading,
 )
 from ._fetching import Remote, find_or_download, read_members
 
@@ -58,7 +59,8 @@ def published_labelme(home, download_if_missing):
         names += [f"data_{part}_vgg16", f"labels_{part}"]
     paths = [f"LabelMe/prepared/{name}.npy" for name in names]
     contents = read_members(_LABELME, paths, home, download_if_missing)
-    arrays = dict(zip(npz_keys(*parts), map(read_npy, contents), strict=True))
+    sources = [f"{path} in {home} or its {_LABELME.filename}" for path in paths]
+    arrays = dict(zip(npz_keys(*parts), map(read_npy, contents, sources), strict=True))
     for part in parts:
         features = arrays[f"X_{part}"]
         if features.ndim != 4:
@@ -68,9 +70,11 @@ def published_labelme(home, download_if_missing):
                 f"{_LABELME.url}."
             )
         arrays[f"X_{part}"] = features.mean(axis=(1, 2), dtype=np.float32)
-        arrays[f"y_{part}"] = arrays[f"y_{part}"].astype(np.int64)
-    # As floats, -1 would be ambiguous to `CrowdLabels`.
-    arrays["annotations"] = arrays["annotations"].astype(np.int16)
+    whole = {"annotations": np.int16} | {f"y_{part}": np.int64 for part in parts}
+    for (key, dtype), source in zip(whole.items(), sources[::2], strict=True):
+        # As floats, -1 would be ambiguous to `CrowdLabels`.
+        with reading(source, "have whole numbers"), np.errstate(invalid="raise"):
+            arrays[key] = arrays[key].astype(dtype)
     return arrays
 
 
@@ -87,7 +91,9 @@ def published_music(home, download_if_missing):
     _, X_test, y_test = read_features(test, MUSIC_NAMES, "music_genre_test.csv")
     columns = ["id", "annotator", "class"]
     task, worker, label = read_columns(answers, columns, "music_genre_mturk.csv")
-    labels = _labels_of(task, worker, label, items, MUSIC_NAMES)
+    labels = _labels_of(
+        task, worker, label, items, MUSIC_NAMES, "music_genre_mturk.csv"
+    )
     values = [labels, X_train, y_train, X_test, y_test]
     return dict(zip(npz_keys("train", "test"), values, strict=True))
 
@@ -106,7 +112,9 @@ def published_sentiment(home, download_if_missing):
     task, worker, label, sentence = read_columns(answers, columns, f"{names[0]}.csv")
     text = dict(zip(task, sentence, strict=True))
     return {
-        "annotations": _labels_of(task, worker, label, items, SENTIMENT_NAMES),
+        "annotations": _labels_of(
+            task, worker, label, items, SENTIMENT_NAMES, f"{names[0]}.csv"
+        ),
         "X_train": X_train,
         "y_train": y_train,
         "sentences": [text.get(item, "") for item in items],
@@ -117,7 +125,7 @@ def published_cifar10n(home, download_if_missing):
     """The images of CIFAR-10 with the labels of CIFAR-10N."""
     path = find_or_download(_CIFAR10N_LABELS, home, download_if_missing)
     keys = ["clean_label", "random_label1", "random_label2", "random_label3"]
-    y_train, *answers = read_integer_arrays(path, keys)
+    y_train, *answers = read_integer_arrays(path, keys, len(CIFAR10_NAMES))
     path = find_or_download(_CIFAR10N_WORKERS, home, download_if_missing)
     items = np.arange(len(y_train))
     workers = read_workers(path.read_bytes(), len(items))
@@ -146,11 +154,12 @@ def published_cifar10n(home, download_if_missing):
     return dict(zip(npz_keys("train", "test"), values, strict=True))
 
 
-def _labels_of(task, worker, label, items, class_names):
-    codes = class_positions(label, class_names, "the answers of the workers")
-    return CrowdLabels.from_long(
-        {"task": task, "worker": worker, "label": codes},
-        items=items,
-        classes=range(len(class_names)),
-        duplicates="last",
-    )
+def _labels_of(task, worker, label, items, class_names, source):
+    codes = class_positions(label, class_names, source)
+    with reading(source, "have labels of the items that have features"):
+        return CrowdLabels.from_long(
+            {"task": task, "worker": worker, "label": codes},
+            items=items,
+            classes=range(len(class_names)),
+            duplicates="last",
+        )

@@ -4,17 +4,24 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ._aggregation import DawidSkene
 from ._crowd_methods import CrowdMethods
 from ._features import check_lengths
 from ._probability import safe_log
+from ._stages import (
+    check_aggregator,
+    check_same_classes,
+    check_two_classes,
+    default_stages,
+    second_stage_data,
+    seed,
+    take_rows,
+    weight_name,
+)
 from ._targets import (
     active_annotators,
     check_targets,
@@ -28,7 +35,7 @@ def _has_proba(estimator):
     """True, or an AttributeError that says which classifier has no probabilities."""
     classifier = getattr(estimator, "classifier_", None)
     if classifier is None:
-        classifier = estimator._default_classifier()
+        _, classifier = estimator._given_stages()
     if not hasattr(classifier, "predict_proba"):
         raise AttributeError(
             "Class probabilities, and aggregation and score of a crowd's labels, need "
@@ -159,6 +166,34 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.random_state = random_state
 
+    def set_params(self, **params):
+        """Set parameters, those of the stages by names such as ``classifier__C``.
+
+        A stage that is None becomes its default if parameters of it are set, so that a
+        search need not name it.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the estimator or of a stage.
+
+        Returns
+        -------
+        self : TwoStageClassifier
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        stages = {"aggregator": self.aggregator, "classifier": self.classifier}
+        defaults = zip(stages, default_stages(), strict=True)
+        for name, default in defaults:
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and params.get(name, stages[name]) is None:
+                params[name] = default
+        return super().set_params(**params)
+
     def fit(self, X, y, sample_weight=None):
         """Aggregate the labels and fit the classifier.
 
@@ -184,7 +219,8 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         ValueError
             If lengths differ, there are no labels, the labels or what the aggregator
             makes of them are of one class, a label is not among `classes`, weights are
-            needed that the classifier does not take, or `classifier` is none.
+            needed that the classifier does not take, `classifier` is none, or
+            `aggregator` is not one of labels alone.
 
         Warns
         -----
@@ -201,27 +237,27 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         check_lengths(np.arange(_num_samples(X)), labels)
         weight = check_weight(sample_weight, labels)
         check_trainable(labels)
-        weight_name = None
+        weight_argument = None
         if weight is not None or (crowd and self.soft):
-            weight_name = _weight_name(classifier)
+            weight_argument = weight_name(classifier)
         if crowd:
             warn_unused(labels, active_annotators(labels, weight))
 
         if crowd:
             aggregator.fit(labels, sample_weight=weight)
-            _check_same_classes(aggregator, labels)
+            check_same_classes(aggregator, labels)
             matrices, prior = aggregator.confusion_matrices_, aggregator.class_prior_
         else:
             aggregator = None
             matrices = np.eye(labels.n_classes)[np.newaxis]
             counts = np.bincount(labels.codes, weight, minlength=labels.n_classes)
             prior = counts / counts.sum()
-        rows, targets, row_weight = _second_stage_data(
+        rows, targets, row_weight = second_stage_data(
             aggregator, labels, weight, self.soft
         )
-        _check_two_classes(targets, aggregator)
-        params = {} if row_weight is None else {weight_name: row_weight}
-        classifier.fit(_take_rows(X, rows), targets, **params)
+        check_two_classes(targets, aggregator)
+        params = {} if row_weight is None else {weight_argument: row_weight}
+        classifier.fit(take_rows(X, rows), targets, **params)
 
         self.classes_ = labels.classes
         self.annotators_ = labels.annotators
@@ -301,106 +337,31 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         full[:, np.searchsorted(self.classes_, self.classifier_.classes_)] = columns
         return full
 
-    def _default_classifier(self):
-        if self.classifier is None:
-            return LogisticRegression(max_iter=1000)
-        return self.classifier
+    def _given_stages(self):
+        """The parameters `aggregator` and `classifier`, defaults in place of None."""
+        given = self.aggregator, self.classifier
+        return [
+            default if stage is None else stage
+            for stage, default in zip(given, default_stages(), strict=True)
+        ]
 
     def _new_stages(self):
         """An unfitted aggregator and classifier of one's own, seeded."""
-        classifier = self._default_classifier()
+        aggregator, classifier = self._given_stages()
         if not is_classifier(classifier):
             raise ValueError(
                 "Expected classifier to be a scikit-learn classifier, or a pipeline "
                 f"that ends with one, got {classifier!r}."
             )
-        aggregator = DawidSkene() if self.aggregator is None else self.aggregator
         stages = clone(aggregator), clone(classifier)
+        check_aggregator(stages[0])
         if self.random_state is not None:
             rng = check_random_state(self.random_state)
             for stage in stages:
-                _seed(stage, rng)
+                seed(stage, rng)
         return stages
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._default_classifier()).input_tags
+        tags.input_tags = get_tags(self._given_stages()[1]).input_tags
         return tags
-
-
-def _seed(estimator, rng):
-    """Give an int to each ``random_state``, nested ones too, that is None."""
-    estimator.set_params(
-        **{
-            name: rng.randint(np.iinfo(np.int32).max)
-            for name, value in sorted(estimator.get_params().items())
-            if name.rpartition("__")[2] == "random_state" and value is None
-        }
-    )
-
-
-def _weight_name(classifier):
-    """Name of the argument of ``fit`` that carries weights, through pipelines."""
-    prefix, last = "", classifier
-    while isinstance(last, Pipeline):
-        name, last = last.steps[-1]
-        prefix += f"{name}__"
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(
-            "soft=True and sample_weight need a classifier whose fit has the argument "
-            f"sample_weight, but that of {last!r} has not: take another, or set "
-            "soft=False and leave out sample_weight."
-        )
-    return f"{prefix}sample_weight"
-
-
-def _second_stage_data(aggregator, labels, weight, soft):
-    """The items, classes and weights (or None) of the rows to fit the classifier on.
-
-    `aggregator` is fitted, or None if there is one label an item, the truth. Items
-    without labels or of weight zero are left out.
-    """
-    used = labels.labels_per_item > 0
-    if weight is not None:
-        used &= weight > 0
-    rows = np.flatnonzero(used)
-    item_weight = None if weight is None else weight[rows]
-    if aggregator is None:
-        return rows, labels.classes[labels.codes[rows]], item_weight
-    # All items at once: how ties are broken depends on the company.
-    if not soft:
-        return rows, aggregator.predict(labels)[rows], item_weight
-    posterior = aggregator.predict_proba(labels)[rows]
-    if weight is not None:
-        posterior = posterior * item_weight[:, np.newaxis]
-    items, codes = np.nonzero(posterior)
-    return rows[items], labels.classes[codes], posterior[items, codes]
-
-
-def _take_rows(X, rows):
-    """Some rows of ``X``; ``X`` itself if these are all."""
-    if np.array_equal(rows, np.arange(_num_samples(X))):
-        return X
-    (X,) = indexable(X)
-    return _safe_indexing(X, rows)
-
-
-def _check_same_classes(aggregator, labels):
-    if not np.array_equal(aggregator.classes_, labels.classes):
-        raise ValueError(
-            f"The classes are {labels.classes.tolist()}, but the aggregator "
-            f"{aggregator!r} was fitted with {aggregator.classes_.tolist()}: name them "
-            "once, by classes= of TwoStageClassifier."
-        )
-
-
-def _check_two_classes(targets, aggregator):
-    observed = np.unique(targets)
-    if len(observed) > 1:
-        return
-    made = "have" if aggregator is None else f"are aggregated by {aggregator!r} to"
-    advice = "give items" if aggregator is None else "try another aggregator, or items"
-    raise ValueError(
-        "A classifier needs at least two classes, but all items of positive weight "
-        f"{made} one class, {observed.tolist()[0]!r}: {advice} of other classes."
-    )

@@ -4,10 +4,11 @@ The files are read from a directory, and downloaded to it if they are not there;
 `get_data_home`.
 """
 
+import numpy as np
 from sklearn.utils import Bunch
 
 from ._annotations import check_crowd_labels
-from ._data_files import read_npz
+from ._data_files import read_npz, reading
 from ._fetching import get_data_home
 from ._published import (
     CIFAR10_NAMES,
@@ -129,12 +130,13 @@ def fetch_labelme(*, data_home=None, download_if_missing=True, return_X_Y=False)
     CrowdLabels(1000 items, 59 annotators, 8 classes, 2547 labels)
     """
     home = get_data_home(data_home)
-    arrays = (
-        read_npz(home / "labelme.npz", npz_keys("train", "valid", "test"))
-        if (home / "labelme.npz").is_file()
-        else published_labelme(home, download_if_missing)
-    )
-    return _from_arrays(arrays, LABELME_NAMES, _LABELME_DESCR, return_X_Y)
+    source = home / "labelme.npz"
+    if source.is_file():
+        arrays = read_npz(source, npz_keys("train", "valid", "test"))
+    else:
+        arrays = published_labelme(home, download_if_missing)
+        source = f"the published files of LabelMe in {home}"
+    return _from_arrays(arrays, LABELME_NAMES, _LABELME_DESCR, return_X_Y, source)
 
 
 def fetch_music(*, data_home=None, download_if_missing=True, return_X_Y=False):
@@ -189,12 +191,13 @@ def fetch_music(*, data_home=None, download_if_missing=True, return_X_Y=False):
     CrowdLabels(700 items, 44 annotators, 10 classes, 2945 labels)
     """
     home = get_data_home(data_home)
-    arrays = (
-        read_npz(home / "music.npz", npz_keys("train", "test"))
-        if (home / "music.npz").is_file()
-        else published_music(home, download_if_missing)
-    )
-    return _from_arrays(arrays, MUSIC_NAMES, _MUSIC_DESCR, return_X_Y)
+    source = home / "music.npz"
+    if source.is_file():
+        arrays = read_npz(source, npz_keys("train", "test"))
+    else:
+        arrays = published_music(home, download_if_missing)
+        source = f"the published files of music genres in {home}"
+    return _from_arrays(arrays, MUSIC_NAMES, _MUSIC_DESCR, return_X_Y, source)
 
 
 def fetch_sentiment(*, data_home=None, download_if_missing=True, return_X_Y=False):
@@ -252,7 +255,8 @@ def fetch_sentiment(*, data_home=None, download_if_missing=True, return_X_Y=Fals
     """
     home = get_data_home(data_home)
     arrays = published_sentiment(home, download_if_missing)
-    return _from_arrays(arrays, SENTIMENT_NAMES, _SENTIMENT_DESCR, return_X_Y)
+    source = f"the published files of sentiment polarity in {home}"
+    return _from_arrays(arrays, SENTIMENT_NAMES, _SENTIMENT_DESCR, return_X_Y, source)
 
 
 def fetch_cifar10n(*, data_home=None, download_if_missing=True, return_X_Y=False):
@@ -312,12 +316,19 @@ def fetch_cifar10n(*, data_home=None, download_if_missing=True, return_X_Y=False
     """
     home = get_data_home(data_home)
     arrays = published_cifar10n(home, download_if_missing)
-    return _from_arrays(arrays, CIFAR10_NAMES, _CIFAR10N_DESCR, return_X_Y)
+    source = f"the published files of CIFAR-10N in {home}"
+    return _from_arrays(arrays, CIFAR10_NAMES, _CIFAR10N_DESCR, return_X_Y, source)
 
 
-def _from_arrays(arrays, class_names, description, return_X_Y):
-    """The data set of arrays that have the names of those in the .npz files."""
-    labels = check_crowd_labels(arrays["annotations"], classes=range(len(class_names)))
+def _from_arrays(arrays, class_names, description, return_X_Y, source):
+    """The data set of arrays that have the names of those in the .npz files.
+
+    `source` is what an error calls the file or files that they are from.
+    """
+    with reading(source, "have labels as annotations"):
+        labels = check_crowd_labels(arrays["annotations"])
+    _check_arrays(arrays, labels, len(class_names), source)
+    labels = check_crowd_labels(labels, classes=range(len(class_names)))
     if return_X_Y:
         return arrays["X_train"], labels
     bunch = Bunch(data=arrays["X_train"], labels=labels, target=arrays["y_train"])
@@ -330,3 +341,29 @@ def _from_arrays(arrays, class_names, description, return_X_Y):
     bunch.target_names = list(class_names)
     bunch.DESCR = f"{description}Sizes: {labels!r}, data of shape {bunch.data.shape}.\n"
     return bunch
+
+
+def _check_arrays(arrays, labels, n_classes, source):
+    """Raise unless there is a row of each array for an item, and classes are codes."""
+    lengths = {"train": [labels.n_samples]}
+    classes = {"annotations": labels.classes}
+    for key, values in arrays.items():
+        kind, _, part = key.partition("_")
+        if kind in "Xy":
+            lengths.setdefault(part, []).append(len(values))
+        if kind == "y":
+            classes[key] = np.unique(values)
+    for part, counts in lengths.items():
+        if len(set(counts)) > 1:
+            raise ValueError(
+                f"Expected {source} to have as many rows in all arrays of the part "
+                f"{part}, got {' and '.join(map(str, counts))}. Delete the file and "
+                "fetch again."
+            )
+    for key, values in classes.items():
+        unknown = [value for value in values.tolist() if value not in range(n_classes)]
+        if unknown:
+            raise ValueError(
+                f"Expected {source} to have classes from 0 to {n_classes - 1} in "
+                f"{key}, got also {unknown[:5]}. Delete the file and fetch again."
+            )

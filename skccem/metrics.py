@@ -1,5 +1,7 @@
 """How good models of a crowd are, with the truth and without it."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -310,10 +312,15 @@ def expected_calibration_error(
     >>> expected_calibration_error([0, 0, 0, 0], proba, classes=[0, 1])
     0.25
     """
-    if strategy not in ("uniform", "quantile") or n_bins < 1:
+    if strategy not in ("uniform", "quantile"):
         raise ValueError(
-            "Expected strategy to be 'uniform' or 'quantile' and n_bins at least 1, "
-            f"got {strategy!r} and {n_bins!r}."
+            f"Expected strategy to be 'uniform' or 'quantile', got {strategy!r}. "
+            "Choose one of them."
+        )
+    if not isinstance(n_bins, Integral) or n_bins < 1:
+        raise ValueError(
+            f"Expected n_bins as an integer of at least 1, got {n_bins!r}. Pass the "
+            "number of bins."
         )
     y_true = check_truth(y_true)
     proba = np.asarray(proba, dtype=np.float64)

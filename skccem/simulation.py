@@ -1,5 +1,7 @@
 """Simulated annotators and their labels."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -185,10 +187,10 @@ def _encode_truth(y, classes, n_classes):
 
 def _check_answering(correlated, difficulty, n_samples):
     """Raise if `correlated` is no probability; `difficulty` as an array, or None."""
-    if not 0 <= correlated <= 1:
+    if not isinstance(correlated, Real) or not 0 <= correlated <= 1:
         raise ValueError(
-            f"Expected correlated from 0 to 1, got {correlated}. It is the probability "
-            "that a label copies the herd's answer."
+            f"Expected correlated from 0 to 1, got {correlated!r}. It is the "
+            "probability that a label copies the herd's answer."
         )
     if difficulty is None:
         return None
@@ -217,18 +219,19 @@ def _draw_pairs(amounts, weights, n_samples, n_annotators, rng):
         )
     (how,), (amount,) = given, [amounts[name] for name in given]
     if how == "labels_per_item":
-        if not 1 <= amount <= n_annotators:
+        if not isinstance(amount, Integral) or not 1 <= amount <= n_annotators:
             raise ValueError(
-                f"Expected labels_per_item from 1 to the {n_annotators} annotators, "
-                f"got {amount}. Lower it or simulate more annotators."
+                "Expected labels_per_item as an integer from 1 to the "
+                f"{n_annotators} annotators, got {amount!r}. Pass a whole number, and "
+                "simulate as many annotators."
             )
         annotators = _draw_distinct(n_samples, n_annotators, amount, weights, rng)
         items = np.repeat(np.arange(n_samples), amount)
         return items, np.sort(annotators, axis=1).ravel()
     if how == "p":
-        if not 0 < amount <= 1:
+        if not isinstance(amount, Real) or not 0 < amount <= 1:
             raise ValueError(
-                f"Expected p above 0 and at most 1, got {amount}. It is the "
+                f"Expected p above 0 and at most 1, got {amount!r}. It is the "
                 "probability that an annotator labels an item."
             )
         if weights is None:

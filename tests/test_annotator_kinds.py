@@ -88,12 +88,27 @@ def test_the_diagonal_dominates_and_each_class_has_its_accuracy():
     right = diagonals(matrices)
     assert np.all((right >= 0.5) & (right <= 0.9))
     assert np.ptp(right, axis=1).min() > 0.01
-    given = np.linspace(0, 1, 12).reshape(2, 6)
-    for accuracy, expected in [(given, given), ([0.1, 0.8], [[0.1] * 6, [0.8] * 6])]:
+    wrong = matrices * ~np.eye(6, dtype=bool)
+    assert np.all(wrong.sum(axis=2) <= right)
+    given = np.linspace(0.5, 1, 12).reshape(2, 6)
+    for accuracy, expected in [(given, given), ([0.5, 0.8], [[0.5] * 6, [0.8] * 6])]:
         matrices = make_confusion_matrices(
             2, 6, kind="diagonally_dominant", accuracy=accuracy
         )
         np.testing.assert_allclose(diagonals(matrices), expected)
+
+
+@pytest.mark.parametrize("accuracy", [0.1, (0.49, 0.9), [0.9, 0.4], [[0.2] * 3] * 2])
+def test_an_accuracy_that_need_not_dominate_is_an_error_whatever_is_drawn(accuracy):
+    for seed in range(5):
+        with pytest.raises(ValueError, match=r"at least 0\.5 for kind='diagonally"):
+            make_confusion_matrices(
+                2,
+                3,
+                kind="diagonally_dominant",
+                accuracy=accuracy,
+                random_state=seed,
+            )
 
 
 @pytest.mark.parametrize("kind", ["pairwise_flipper", "adversarial"])
@@ -283,6 +298,11 @@ def test_rates_have_the_mean_and_are_proportional_where_not_cut(p):
         ),
         (
             ValueError,
+            "hammer_fraction from 0 to 1, got 'all'",
+            {"kind": "hammer_spammer", "hammer_fraction": "all"},
+        ),
+        (
+            ValueError,
             "hammer_fraction from 0 to 1, got nan",
             {"kind": "classwise_hammer_spammer", "hammer_fraction": np.nan},
         ),
@@ -293,7 +313,15 @@ def test_wrong_parameters_of_a_kind_are_errors(error, match, arguments):
         make_confusion_matrices(3, 4, **arguments)
 
 
-def test_no_annotators_or_one_class_is_an_error():
-    for sizes in [(0, 3), (3, 1)]:
-        with pytest.raises(ValueError, match="at least 1 annotator and 2 classes"):
-            make_confusion_matrices(*sizes)
+@pytest.mark.parametrize(
+    ("match", "sizes"),
+    [
+        ("n_annotators as an integer of at least 1, got 0", (0, 3)),
+        ("n_annotators as an integer of at least 1, got 3.0", (3.0, 4)),
+        ("n_classes as an integer of at least 2, got 1", (3, 1)),
+        ("n_classes as an integer of at least 2, got '4'", (3, "4")),
+    ],
+)
+def test_sizes_that_cannot_be_are_an_error(match, sizes):
+    with pytest.raises(ValueError, match=match):
+        make_confusion_matrices(*sizes)

@@ -198,6 +198,47 @@ def test_an_npz_without_a_part_names_it(tmp_path):
         datasets.fetch_labelme(data_home=tmp_path)
 
 
+def test_an_npz_with_a_broken_member_names_itself(tmp_path):
+    path = tmp_path / "music.npz"
+    np.savez(path, **crowd_arrays("train", "test", n_features=400, n_classes=10))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"X_train.npy") + 1000
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"music\.npz to be .*Bad CRC.* fetch again"):
+        datasets.fetch_music(data_home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("annotations", lambda a: a[:5], "all arrays of the part train, got 5 and 6"),
+        ("y_train", lambda a: a[:5], "the part train, got 6 and 6 and 5"),
+        ("X_test", lambda a: a[:5], "the part test, got 5 and 6"),
+        ("annotations", lambda a: a + 8, r"0 to 7 in annotations, got also \[8,"),
+        ("annotations", lambda a: a[0], "have labels as annotations"),
+        (
+            "annotations",
+            lambda a: np.where(a < 0, "", "forest"),
+            r"got also \[.*'forest'",
+        ),
+        ("y_valid", lambda a: a + 8, "classes from 0 to 7 in y_valid"),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_an_error_that_names_the_file(
+    tmp_path, key, change, message
+):
+    arrays = crowd_arrays("train", "valid", "test", n_features=4, n_classes=8)
+    arrays["annotations"][0] = 7
+    arrays[key] = change(arrays[key])
+    np.savez(tmp_path / "labelme.npz", **arrays)
+    for return_X_Y in (False, True):
+        with pytest.raises(ValueError, match=message) as caught:
+            datasets.fetch_labelme(data_home=tmp_path, return_X_Y=return_X_Y)
+        assert str(tmp_path / "labelme.npz") in str(caught.value)
+        assert "Delete the file and fetch again" in str(caught.value)
+
+
 @pytest.mark.parametrize("prefix", ["", "./"])
 def test_published_labelme_is_averaged_over_the_positions_of_the_image(
     tmp_path, prefix
@@ -228,6 +269,33 @@ def test_published_labelme_with_pickles_is_refused(tmp_path):
     files["answers"] = np.array([Bomb()], dtype=object)
     unpack(tmp_path, as_members(files))
     with pytest.raises(ValueError, match="allow_pickle=False"):
+        datasets.fetch_labelme(data_home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("answers", b"junk"),
+        ("labels_valid", npy(np.zeros(3))[:-1]),
+        ("labels_test", npy(np.array(["a", "b", "c"]))),
+        ("answers", npy(np.full((3, 2), np.nan))),
+    ],
+)
+def test_a_broken_array_of_published_labelme_is_an_error_that_names_it(
+    tmp_path, name, content
+):
+    members = as_members(labelme_files(np.random.default_rng(0)))
+    members[f"LabelMe/prepared/{name}.npy"] = content
+    unpack(tmp_path, members)
+    with pytest.raises(ValueError, match=rf"{name}\.npy in .* fetch again"):
+        datasets.fetch_labelme(data_home=tmp_path)
+
+
+def test_published_labelme_with_labels_of_other_items_is_an_error(tmp_path):
+    files = labelme_files(np.random.default_rng(0))
+    files["answers"] = files["answers"][:2]
+    unpack(tmp_path, as_members(files))
+    with pytest.raises(ValueError, match=r"files of LabelMe in .*, got 2 and 3 and 3"):
         datasets.fetch_labelme(data_home=tmp_path)
 
 
@@ -293,15 +361,28 @@ def test_an_archive_without_a_file_names_it(tmp_path, mturk):
         (b"Answer.sent", b"answer", "got no Answer.sent"),
         (b"neg,neg", b"neg", "got rows of other lengths"),
         (b"pos,pos", b"pos,good", "got also good"),
-        (b"W1,10", b"W1,12", "12"),
+        (b"W1,10", b"W1,12", "features, got: .*12"),
+        (b"great", b"gr\xff\xfe", "comma-separated values in UTF-8"),
+        (b"great", b"g" * 200_000, "comma-separated values in UTF-8"),
     ],
 )
 def test_a_table_of_another_form_is_an_error(tmp_path, mturk, old, new, message):
     name = "sentiment_polarity/mturk_answers.csv"
     mturk[name] = mturk[name].replace(old, new)
     unpack(tmp_path, mturk)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         datasets.fetch_sentiment(data_home=tmp_path)
+    assert "mturk_answers.csv" in str(caught.value)
+
+
+def test_features_that_are_no_numbers_are_an_error_that_names_the_file(tmp_path, mturk):
+    name = "music_genre_classification/music_genre_gold.csv"
+    mturk[name] = mturk[name].replace(b"1.5", b"loud")
+    unpack(tmp_path, mturk)
+    with pytest.raises(
+        ValueError, match=r"music_genre_gold.csv to have numbers .*loud"
+    ):
+        datasets.fetch_music(data_home=tmp_path)
 
 
 def test_features_with_other_outer_columns_are_an_error(tmp_path, mturk):
@@ -375,14 +456,35 @@ def test_cifar10n_reads_label_files_of_tensors(tmp_path, cifar10n):
         lambda path: torch.save({"clean_label": Bomb()}, path),
         lambda path: path.write_bytes(pickle.dumps(Bomb(), protocol=2)),
         lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"junk"),
+        lambda path: path.write_bytes(path.read_bytes()[:-300]),
         lambda path: torch.save({"clean_label": np.zeros(3, dtype=int)}, path),
     ],
-    ids=["code", "bare pickle", "empty", "lacks keys"],
+    ids=["code", "bare pickle", "empty", "junk", "cut", "lacks keys"],
 )
 def test_cifar10n_refuses_label_files_of_anything_else(tmp_path, cifar10n, write):
     path = tmp_path / "CIFAR-10_human.pt"
     write(path)
-    with pytest.raises(ValueError, match="to be a dict of integer arrays"):
+    message = r"CIFAR-10_human.pt to be a dict of integer arrays.* fetch again"
+    with pytest.raises(ValueError, match=message) as caught:
+        datasets.fetch_cifar10n(data_home=tmp_path)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("random_label2", lambda a: a[:-1], r"lengths \[50, 50, 49, 50\]"),
+        ("random_label2", lambda a: a + 1, r"\[0\] to \[10\]"),
+        ("clean_label", lambda a: a - 1, r"\[-1\] to \[9\]"),
+    ],
+)
+def test_cifar10n_refuses_labels_that_do_not_fit(
+    tmp_path, cifar10n, key, change, message
+):
+    labels = cifar10n[3] | {key: change(cifar10n[3][key])}
+    torch.save(labels, tmp_path / "CIFAR-10_human.pt")
+    with pytest.raises(ValueError, match=rf"CIFAR-10_human.pt to have .*{message}"):
         datasets.fetch_cifar10n(data_home=tmp_path)
 
 
@@ -416,6 +518,16 @@ def test_cifar10n_refuses_batches_that_are_not_the_images(tmp_path, cifar10n, ol
     path = tmp_path / "side_info_cifar10N.csv"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(ValueError, match="Expected each of 50 images in one batch"):
+        datasets.fetch_cifar10n(data_home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("10--19", "10-19"), ("10--19,10", "10--19,a")]
+)
+def test_cifar10n_refuses_workers_that_are_no_numbers(tmp_path, cifar10n, old, new):
+    path = tmp_path / "side_info_cifar10N.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=r"side_info_cifar10N.csv to have batches"):
         datasets.fetch_cifar10n(data_home=tmp_path)
 
 

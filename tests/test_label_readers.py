@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from skccem import CrowdLabels
+from skccem import CrowdClassifier, CrowdLabels, DawidSkene, TwoStageClassifier
 
 NAN = float("nan")
 
@@ -472,3 +472,40 @@ def test_masked_elements_of_a_list_are_no_values():
     masked = list(np.ma.MaskedArray([1, 2], mask=[False, True]))
     with pytest.raises(ValueError, match="'label' holds no value in 1 of 2 rows"):
         CrowdLabels.from_long({"task": [0, 1], "worker": [0, 0], "label": masked})
+
+
+LONG = {"task": [0, 0, 1], "worker": [0, 1, 1], "label": [1, 0, 1]}
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize(
+    "columns", [["task", "worker", "label"], ["worker", "label", "task"]]
+)
+def test_a_long_table_is_no_matrix_unless_its_annotators_are_named(make, columns):
+    table = make({name: LONG[name] for name in columns})
+    with pytest.raises(ValueError, match=r"from_long\(Y, items=\.\.\.\)"):
+        CrowdLabels.from_matrix(table)
+    labels = CrowdLabels.from_matrix(table, annotators=columns)
+    assert labels.annotators.tolist() == columns
+    assert labels.shape == (3, 3)
+    assert CrowdLabels.from_long(table).shape == (2, 2)
+
+
+@pytest.mark.parametrize("other", [{"item": [0, 1, 1]}, {}])
+def test_frames_that_have_some_columns_of_a_long_table_are_matrices(other):
+    table = pd.DataFrame({"worker": [0, 1, 1], "label": [1, 0, 1]} | other)
+    labels = CrowdLabels.from_matrix(table)
+    assert labels.annotators.tolist() == list(table.columns)
+
+
+def test_a_long_table_given_to_fit_is_an_error_that_names_from_long():
+    table = pd.DataFrame({name: LONG[name] * 4 for name in LONG})
+    X = np.arange(12.0).reshape(12, 1)
+    fits = [
+        lambda: CrowdClassifier().fit(X, table),
+        lambda: TwoStageClassifier().fit(X, table),
+        lambda: DawidSkene().fit(table),
+    ]
+    for fit in fits:
+        with pytest.raises(ValueError, match=r"CrowdLabels\.from_long"):
+            fit()

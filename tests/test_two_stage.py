@@ -15,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -411,6 +412,42 @@ def test_grid_search_reaches_both_stages(crowd):
 
 
 @UNUSED
+def test_grid_search_reaches_stages_that_are_not_named(crowd):
+    X, Y, _ = crowd
+    grid = {"aggregator__smoothing": [0.01, 1], "classifier__C": [1e-6, 1]}
+    searches = [
+        GridSearchCV(clf, grid, cv=3, error_score="raise").fit(X, Y)
+        for clf in (
+            TwoStageClassifier(random_state=0),
+            TwoStageClassifier(
+                DawidSkene(), LogisticRegression(max_iter=1000), random_state=0
+            ),
+        )
+    ]
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    assert_array_equal(scores[0], scores[1])
+    assert searches[0].estimator.aggregator is None
+    assert searches[0].best_estimator_.classifier.max_iter == 1000
+
+
+def test_parameters_of_a_stage_make_it_the_default_and_others_leave_it_none():
+    clf = TwoStageClassifier().set_params(classifier__C=3, soft=True)
+    assert clf.aggregator is None
+    assert (clf.classifier.C, clf.classifier.max_iter) == (3, 1000)
+    clf.set_params(classifier__C=4)
+    assert clf.classifier.C == 4
+    vote = MajorityVote()
+    clf.set_params(aggregator=vote, aggregator__smoothing=0.5)
+    assert clf.aggregator is vote
+    assert vote.smoothing == 0.5
+    clf.set_params(aggregator__smoothing=0.7, aggregator=None)
+    assert isinstance(clf.aggregator, DawidSkene)
+    assert clf.aggregator.smoothing == 0.7
+    with pytest.raises(ValueError, match="Invalid parameter 'depth'"):
+        clf.set_params(aggregator__depth=1)
+
+
+@UNUSED
 def test_works_inside_a_pipeline_and_with_an_integer_cv(crowd):
     X, Y, _ = crowd
     pipeline = make_pipeline(StandardScaler(), TwoStageClassifier(random_state=0))
@@ -541,6 +578,25 @@ def test_bad_input_is_an_error_that_says_what_to_do(crowd):
         clf.score(X, unlabelled, sample_weight=np.arange(240) == 0)
     with pytest.raises(ValueError, match=r"two classes"):
         TwoStageClassifier().fit(X, truth, sample_weight=truth == 0)
+
+
+@pytest.mark.parametrize(
+    "aggregator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        CrowdClassifier(),
+        GaussianMixture(),
+    ],
+)
+def test_an_aggregator_that_needs_features_is_an_error(crowd, aggregator):
+    X, Y, truth = crowd
+    message = (
+        r"(?s)Expected aggregator to be .* got \w+.*TwoStageClassifier\(classifier="
+    )
+    for y in (Y, truth):
+        with pytest.raises(ValueError, match=message):
+            TwoStageClassifier(aggregator).fit(X, y)
 
 
 @pytest.mark.parametrize(
