@@ -1,6 +1,6 @@
 """What each default of CrowdClassifier is worth: one change at a time.
 
-    python benchmarks/ablation.py --data-home DIR   # half an hour
+    python benchmarks/ablation.py --data-home DIR   # ten minutes
     python benchmarks/ablation.py --quick           # two minutes, simulated crowds only
 
 Seeds are others than those of the studies that compare methods. Differences are paired
