@@ -43,13 +43,13 @@ def summary(runs):
 
 
 def _difference(problems, variant):
+    if variant == "defaults":
+        return ""
     differences = [
         changed["accuracy"] - default["accuracy"]
         for found in problems
         for changed, default in zip(found[variant], found["defaults"], strict=True)
     ]
-    if variant == "defaults":
-        return ""
     error = np.std(differences, ddof=1) / np.sqrt(len(differences))
     return f"{np.mean(differences):+.3f} ± {error:.3f}"
 

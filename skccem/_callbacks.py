@@ -11,7 +11,13 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 # Names of the callbacks that the estimator may add by itself.
-OWN_CALLBACKS = {"early_stopping", "epoch_timer", "print_log", "progress"}
+OWN_CALLBACKS = {
+    "burn_in",
+    "early_stopping",
+    "epoch_timer",
+    "print_log",
+    "progress",
+}
 
 # What the net records for callbacks alone.
 _FOR_CALLBACKS = {"batches", "train_loss_best", "valid_loss_best"}

@@ -16,7 +16,12 @@ from torch import nn
 
 from skccem import CrowdLabels
 from skccem import _callbacks as module
-from skccem._callbacks import ProgressBar, check_callbacks, make_callbacks
+from skccem._callbacks import (
+    OWN_CALLBACKS,
+    ProgressBar,
+    check_callbacks,
+    make_callbacks,
+)
 from skccem._network import CrowdNetwork
 from skccem._training import CrowdDataset, CrowdNet
 
@@ -170,6 +175,11 @@ def test_early_stopping_passes_over_the_burn_in(data):
     net.train(*data)
     assert len(net.history) == 6
     assert dict(net.callbacks_)["early_stopping"].best_epoch_ == 4
+
+
+def test_all_that_the_estimator_adds_has_a_name_of_its_own():
+    added = [*make_callbacks(1, 3, 2), *make_callbacks(2)]
+    assert {name for name, _ in added} | {"epoch_timer"} == OWN_CALLBACKS
 
 
 def test_burn_in_is_over_after_its_epochs(data):
