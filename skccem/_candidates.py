@@ -114,7 +114,7 @@ def train_burn_in(estimator, n_burn_in, X, fold, sample_weight):
     return model, perf_counter() - start
 
 
-def fit_and_score(estimator, start, params, X, fold, sample_weight):
+def fit_candidate(estimator, start, params, X, fold, sample_weight):
     """Train a candidate in a fold.
 
     Parameters
@@ -130,11 +130,9 @@ def fit_and_score(estimator, start, params, X, fold, sample_weight):
 
     Returns
     -------
-    score : float
-        Log-likelihood per held-out label, each by itself.
-    seconds : float
+    CrowdClassifier
+        Fitted.
     """
-    begin = perf_counter()
     if start is None:
         model = clone(estimator).set_params(**params)
     else:
@@ -146,6 +144,25 @@ def fit_and_score(estimator, start, params, X, fold, sample_weight):
             **params,
         )
     _fit(model, X, fold, sample_weight)
+    return model
+
+
+def fit_and_score(estimator, start, params, X, fold, sample_weight):
+    """Train a candidate in a fold and score it on what is held out.
+
+    Parameters
+    ----------
+    estimator, start, params, X, fold, sample_weight
+        As for ``fit_candidate``.
+
+    Returns
+    -------
+    score : float
+        Log-likelihood per held-out label, each by itself.
+    seconds : float
+    """
+    begin = perf_counter()
+    model = fit_candidate(estimator, start, params, X, fold, sample_weight)
     score = model.score(
         take_items(X, fold.test_rows),
         fold.test_labels,
