@@ -1,11 +1,15 @@
 """Searches without truth, fold by fold, and what each candidate is worth with it."""
 
+import warnings
+from time import perf_counter
+
 import numpy as np
 import torch
 from cases import name_of, simulated
 from common import load_real
 from methods import overrides_of
-from sklearn.model_selection import KFold
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
 
 from skccem import CrowdClassifier, CrowdClassifierCV, LabelKFold
 from skccem._candidates import (
@@ -15,6 +19,7 @@ from skccem._candidates import (
     train_burn_in,
 )
 from skccem._splitters import Fold, make_folds
+from skccem.exceptions import UnusedDataWarning
 
 SPLITTERS = {
     "items": lambda seed: KFold(5, shuffle=True, random_state=seed),
@@ -86,3 +91,41 @@ def _in_fold(clf, candidates, X, fold):
         [np.float32(model.predict_log_proba(X)) for model in models],
         [np.float32(np.log(model.confusion_matrices_)) for model in models],
     )
+
+
+def measure_warm_path(problem, likelihoods, seed, n_items, max_epochs, data_home):
+    """Scores and seconds of a search with a shared burn-in, and of one without.
+
+    Returns
+    -------
+    dict
+        ``warm`` and ``plain``, each with ``scores``, a list of the folds' lists of the
+        candidates' scores, and ``seconds``.
+    """
+    torch.set_num_threads(1)
+    problem = problem_of(problem, seed, n_items, data_home)
+    clf = CrowdClassifier(random_state=seed, **overrides_of(max_epochs))
+    cv = SPLITTERS["items"](seed)
+    warm = CrowdClassifierCV(clf, likelihoods=likelihoods, cv=cv, refit=False)
+    grid = {"likelihood": likelihoods, "reg_strength": warm.reg_strengths}
+    plain = GridSearchCV(clf, grid, cv=cv, refit=False)
+    # What torch does once in a process, which is not to be counted.
+    _timed(clone(warm).set_params(estimator__max_epochs=3), problem)
+    return {
+        name: _timed(search, problem)
+        for name, search in [("warm", warm), ("plain", plain)]
+    }
+
+
+def _timed(search, problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedDataWarning)
+        start = perf_counter()
+        search.fit(problem.X, problem.labels)
+        seconds = perf_counter() - start
+    results = search.cv_results_
+    scores = [
+        results[f"split{number}_test_score"].tolist()
+        for number in range(search.n_splits_)
+    ]
+    return {"scores": scores, "seconds": seconds}
