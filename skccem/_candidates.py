@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import clone
 
+from ._calibration import calibrated_log_likelihood
 from ._fitting import burn_in_epochs
 from ._splitters import take_items
 from .exceptions import UnusedDataWarning
@@ -147,27 +148,32 @@ def fit_candidate(estimator, start, params, X, fold, sample_weight):
     return model
 
 
-def fit_and_score(estimator, start, params, X, fold, sample_weight):
+def fit_and_score(estimator, start, params, X, fold, sample_weight, scoring):
     """Train a candidate in a fold and score it on what is held out.
 
     Parameters
     ----------
     estimator, start, params, X, fold, sample_weight
         As for ``fit_candidate``.
+    scoring : {"calibrated_joint", "marginal"}
+        Log-likelihood per held-out label: of an item's labels together, with the
+        classifier calibrated on them, or of each label by itself.
 
     Returns
     -------
     score : float
-        Log-likelihood per held-out label, each by itself.
     seconds : float
     """
     begin = perf_counter()
     model = fit_candidate(estimator, start, params, X, fold, sample_weight)
-    score = model.score(
-        take_items(X, fold.test_rows),
-        fold.test_labels,
-        sample_weight=_take(sample_weight, fold.test_rows),
-    )
+    X, labels = take_items(X, fold.test_rows), fold.test_labels
+    weight = _take(sample_weight, fold.test_rows)
+    if scoring == "marginal":
+        score = model.score(X, labels, sample_weight=weight)
+    else:
+        score, _ = calibrated_log_likelihood(
+            labels, model.predict_log_proba(X), model._log_confusion, weight
+        )
     return score, perf_counter() - begin
 
 

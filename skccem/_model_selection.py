@@ -170,6 +170,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         "reg_strengths": ["array-like"],
         "likelihoods": ["array-like", None],
         "cv": ["cv_object"],
+        "scoring": [StrOptions({"calibrated_joint", "marginal"})],
         "rule": [StrOptions({"one_standard_error", "best"})],
         "n_jobs": [Integral, None],
         "refit": ["boolean"],
@@ -184,6 +185,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         reg_strengths=(0.0, 0.003, 0.01, 0.02, 0.05),
         likelihoods=None,
         cv=5,
+        scoring="calibrated_joint",
         rule="one_standard_error",
         n_jobs=None,
         refit=True,
@@ -194,6 +196,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.reg_strengths = reg_strengths
         self.likelihoods = likelihoods
         self.cv = cv
+        self.scoring = scoring
         self.rule = rule
         self.n_jobs = n_jobs
         self.refit = refit
@@ -360,7 +363,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
                 tasks = ((template, n_burn_in, X, fold, weight) for fold in folds)
                 starts = list(run(train_burn_in, tasks))
             tasks = (
-                (template, start, params, X, fold, weight)
+                (template, start, params, X, fold, weight, self.scoring)
                 for (start, _), fold in zip(starts, folds, strict=True)
                 for params in candidates
             )

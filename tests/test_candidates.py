@@ -145,7 +145,7 @@ def test_candidates_go_on_from_the_burn_in_and_leave_it_as_it_was(crowd):
     assert seconds > 0
     before = start.predict_proba(X)
     params = {"likelihood": "joint", "reg_strength": 0.01}
-    score, _ = fit_and_score(clf, start, params, X, fold, None)
+    score, _ = fit_and_score(clf, start, params, X, fold, None, "marginal")
     assert_array_equal(start.predict_proba(X), before)
 
     by_hand = CrowdClassifier(
@@ -162,7 +162,9 @@ def test_without_a_start_a_candidate_is_a_fit_of_its_own(crowd):
     (fold,) = make_folds([(np.arange(160), np.arange(160, 240))], X, labels)
     weight = np.linspace(0.5, 2, 240)
     params = {"likelihood": "marginal", "reg_strength": 0.02}
-    score, _ = fit_and_score(CrowdClassifier(**TINY), None, params, X, fold, weight)
+    score, _ = fit_and_score(
+        CrowdClassifier(**TINY), None, params, X, fold, weight, "marginal"
+    )
     clf = CrowdClassifier(**TINY, **params)
     clf.fit(X[:160], labels[:160], sample_weight=weight[:160])
     assert score == clf.score(X[160:], labels[160:], sample_weight=weight[160:])

@@ -18,7 +18,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from skccem import CrowdClassifier, CrowdClassifierCV, CrowdLabels, LabelKFold
+from skccem._calibration import calibrated_log_likelihood
 from skccem._candidates import select_candidate
+from skccem._splitters import make_folds
 from skccem.exceptions import UnusedDataWarning
 
 TINY = {
@@ -35,9 +37,8 @@ STRENGTHS = [0.0, 0.01, 0.3]
 
 def search_of(estimator=None, **params):
     estimator = CrowdClassifier(**TINY) if estimator is None else estimator
-    return CrowdClassifierCV(
-        estimator, **{"reg_strengths": STRENGTHS, "cv": KFold(3), **params}
-    )
+    defaults = {"reg_strengths": STRENGTHS, "cv": KFold(3), "scoring": "marginal"}
+    return CrowdClassifierCV(estimator, **{**defaults, **params})
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,42 @@ def test_the_scores_and_the_choice_are_those_of_a_loop(crowd, fitted):
     assert fitted.likelihood_ == candidates[chosen]["likelihood"]
     assert fitted.n_splits_ == 3
     assert (results["mean_fit_time"] > 0).all()
+
+
+@pytest.mark.parametrize("cv", [KFold(3), LabelKFold(3, random_state=0)])
+def test_by_default_an_items_labels_are_scored_together_and_calibrated(crowd, cv):
+    X, labels, _ = crowd
+    weight = np.random.default_rng(0).uniform(0.5, 2, size=240)
+    estimator = CrowdClassifier(**{**TINY, "burn_in": 0})
+    search = CrowdClassifierCV(estimator, reg_strengths=STRENGTHS, cv=cv)
+    scores = search.fit(X, labels, sample_weight=weight).cv_results_
+    fold = make_folds(cv, X, labels)[0]
+    train = slice(None) if fold.train_rows is None else fold.train_rows
+    test = slice(None) if fold.test_rows is None else fold.test_rows
+    for column, strength in enumerate(STRENGTHS):
+        clf = clone(estimator).set_params(reg_strength=strength)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusedDataWarning)
+            clf.fit(X[train], fold.train_y, sample_weight=weight[train])
+        expected, power = calibrated_log_likelihood(
+            fold.test_labels,
+            clf.predict_log_proba(X[test]),
+            np.log(clf.confusion_matrices_),
+            weight[test],
+        )
+        assert power != 1
+        found = scores["split0_test_score"][column]
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_by_default_one_label_an_item_is_scored_by_its_calibrated_likelihood(crowd):
+    X, _, truth = crowd
+    search = search_of(cv=2, reg_strengths=[0.0], scoring="calibrated_joint")
+    plain = search_of(cv=2, reg_strengths=[0.0])
+    name = "mean_test_score"
+    found, lower = (one.fit(X, truth).cv_results_[name] for one in (search, plain))
+    assert np.isfinite(lower).all()
+    assert lower < found < 0
 
 
 @pytest.mark.parametrize("change", [{"burn_in": 0}, {"early_stopping": True}])
@@ -326,6 +363,7 @@ def test_a_bar_counts_the_fits(crowd, capsys):
         ("finite numbers from 0", {"reg_strengths": []}),
         ("once", {"reg_strengths": [0, 0]}),
         ("'rule' parameter", {"rule": "median"}),
+        ("'scoring' parameter", {"scoring": "accuracy"}),
         ("cv=241 folds", {"cv": 241}),
         ("at least two folds", {"cv": [(range(9), range(9, 20))]}),
         ("Fold 0 of 1 holds out no label", {"cv": [(range(9), [])]}),
