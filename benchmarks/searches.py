@@ -12,12 +12,14 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skccem import CrowdClassifier, CrowdClassifierCV, LabelKFold
+from skccem._calibration import calibrated_log_likelihood
 from skccem._candidates import (
     fit_candidate,
     make_candidates,
     shared_epochs,
     train_burn_in,
 )
+from skccem._probability import safe_log
 from skccem._splitters import Fold, make_folds
 from skccem.exceptions import UnusedDataWarning
 
@@ -93,28 +95,32 @@ def _in_fold(clf, candidates, X, fold):
     )
 
 
-def measure_warm_path(problem, likelihoods, seed, n_items, max_epochs, data_home):
+def measure_warm_path(problem, seed, n_items, max_epochs, data_home):
     """Scores and seconds of a search with a shared burn-in, and of one without.
 
     Returns
     -------
     dict
-        ``warm`` and ``plain``, each with ``scores``, a list of the folds' lists of the
-        candidates' scores, and ``seconds``.
+        ``strengths``, and ``warm`` and ``plain``, each with ``scores``, a list of the
+        folds' lists of the candidates' scores, and ``seconds``.
     """
     torch.set_num_threads(1)
     problem = problem_of(problem, seed, n_items, data_home)
     clf = CrowdClassifier(random_state=seed, **overrides_of(max_epochs))
     cv = SPLITTERS["items"](seed)
-    warm = CrowdClassifierCV(clf, likelihoods=likelihoods, cv=cv, refit=False)
-    grid = {"likelihood": likelihoods, "reg_strength": warm.reg_strengths}
-    plain = GridSearchCV(clf, grid, cv=cv, refit=False)
+    warm = CrowdClassifierCV(clf, cv=cv, refit=False)
+    grid = {"reg_strength": warm.reg_strengths}
+    plain = GridSearchCV(clf, grid, cv=cv, scoring=_calibrated_joint, refit=False)
     # What torch does once in a process, which is not to be counted.
     _timed(clone(warm).set_params(estimator__max_epochs=3), problem)
-    return {
-        name: _timed(search, problem)
-        for name, search in [("warm", warm), ("plain", plain)]
-    }
+    found = {"warm": _timed(warm, problem), "plain": _timed(plain, problem)}
+    return {"strengths": list(warm.reg_strengths), **found}
+
+
+def _calibrated_joint(clf, X, labels):
+    """The score of `CrowdClassifierCV`, as scikit-learn calls one."""
+    matrices = safe_log(clf.confusion_matrices_)
+    return calibrated_log_likelihood(labels, clf.predict_log_proba(X), matrices)[0]
 
 
 def _timed(search, problem):

@@ -52,7 +52,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     """`CrowdClassifier` that chooses how strongly to regularise, without any truth.
 
     Each candidate, a pair of a strength and a likelihood, is trained on all folds but
-    one and scored by the log-likelihood of the labels held out. The chosen one is then
+    one and scored by how likely it makes the labels held out. The chosen one is then
     fitted to all items.
 
     Parameters
@@ -70,8 +70,13 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         What is held out. An integer is the number of folds of items, in their order and
         not stratified (``KFold``): items that are sorted, for example by class, want
         ``KFold(5, shuffle=True)``. With one label an item it is ``StratifiedKFold``, as
-        in scikit-learn. `LabelKFold` holds out labels, not items: a held-out label is
-        scored as if it were the item's only one, ``log sum_k f_k(x) B_m[k, y]``.
+        in scikit-learn. `LabelKFold` holds out labels, not items: they are scored as
+        if the item had no others.
+    scoring : {"calibrated_joint", "marginal"}, default="calibrated_joint"
+        Log-likelihood per held-out label. "calibrated_joint" takes an item's labels
+        together and the classifier as confident as they support, see Notes. "marginal"
+        takes each label by itself and the classifier as it is, ``log sum_k f_k(x)
+        B_m[k, y]``, as `score` does; by it a regulariser seldom pays.
     rule : {"one_standard_error", "best"}, default="one_standard_error"
         "best" takes the highest mean score. "one_standard_error" takes the weakest
         strength that is not worse by more than one standard error, see Notes.
@@ -119,7 +124,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     A fold's score is the mean log-likelihood per label, or weighted by
     `sample_weight`; the mean over folds takes each fold alike.
 
-    One standard error: let ``d_s`` be the score of the best candidate in fold s less
+    One standard error [1]_: let ``d_s`` be the score of the best candidate in fold s less
     that of another. The other is as good as the best if the mean of ``d_s`` is at most
     its standard error, the standard deviation of ``d_s`` (with the divisor
     ``n_splits - 1``) over ``sqrt(n_splits)``. Of the candidates that are as good, the
@@ -128,10 +133,14 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     `likelihoods`. The best candidate is that with the highest mean; of equal ones the
     weakest, then the first.
 
-    The score judges how well answers are predicted, and the classifier only by that:
-    small differences can hide large ones of accuracy, and a regulariser that costs
-    some likelihood may still be worth it. In doubt the weaker one adds less to what
-    the labels say.
+    The score "calibrated_joint" of a fold is the sum of ``log sum_k g_k(x_i) prod_m
+    B_m[k, y_im]`` over its held-out items by their number of labels. ``g`` is ``f`` to
+    some power, normalised, and the power, one for the fold, is that under which the
+    score is highest (temperature scaling [2]_). Accuracy does not depend on how
+    confident a classifier is, and a regulariser changes that before all else: held-out
+    likelihood without the power judges confidence. Labels of an item that agree or not
+    tell more of its class than the same labels one by one. With one label an item only
+    the power makes a difference.
 
     Training begins with a burn-in that is the same for all candidates (`burn_in` of
     `CrowdClassifier`). In each fold it is trained once, and each candidate goes on from
@@ -143,6 +152,8 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     ----------
     .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and
        regression trees", 1984, section 3.4.3, for the rule.
+    .. [2] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern
+       neural networks", ICML 2017.
 
     Examples
     --------
@@ -214,7 +225,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
             Who said what; -1 among integers, NaN, None, `pd.NA`, masked and unstored
             entries are missing. Or one label an item, shape (n_samples,): the score of
-            a candidate then is the log-likelihood of these.
+            a candidate then is the log-likelihood of these, calibrated or not.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each item and so of its labels, in training and in the scores.
 

@@ -10,16 +10,20 @@ import joblib
 import numpy as np
 import pytest
 
-from skccem import CrowdClassifier
+from skccem import CrowdClassifier, CrowdClassifierCV
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import cases
 import common
+import held_out
 import jobs
 import methods
+import searches
+import selection
 import study
 import synthetic
+import warm_path
 
 BENCHMARKS = Path(synthetic.__file__).parent
 
@@ -316,6 +320,113 @@ def test_the_study_of_the_defaults_runs_from_the_command_line(tmp_path, monkeypa
     for variant in jobs.ABLATIONS:
         assert text.count(f"| {variant} |") == 1
     assert "labelme" not in text
+
+
+def test_the_study_of_choosing_runs_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("SKCCEM_DATA", raising=False)
+    argv = ["--items", "80", "--epochs", "3"]
+    done = run_script("selection.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "selection_quick.md").read_text(encoding="utf-8")
+    assert text.count("| calibrated joint | one standard error |") == 3
+    assert text.count("| truth of held-out items | best |") == 3
+    # Machines alone have several labels an item here.
+    assert "Folds of labels, joint likelihood: 1 runs, 1 crowds" in text
+    lines = (tmp_path / "selection_quick.jsonl").read_text().splitlines()
+    runs = [json.loads(line) for line in lines]
+    assert len(runs) == 5
+    files = {run["result"].get("file") for run in runs} - {None}
+    assert files == {path.name for path in (tmp_path / "selection_quick").iterdir()}
+
+
+def test_the_search_of_a_study_is_that_of_the_estimator(tmp_path):
+    case, numbers = cases.all_cases()[13][0], {"n_items": 100, "max_epochs": 5}
+    job = {"problem": case, "splitter": "items", "likelihoods": ["joint"], "seed": 3}
+    shared = {**numbers, "data_home": None, "arrays": tmp_path}
+    runs = [
+        {"job": {**job, **numbers, **changes}} for changes in ({}, {"splitter": None})
+    ]
+    for run in runs:
+        run["result"] = searches.measure_search(**{**run["job"], **shared})
+    (search,) = selection.searches_of(runs, tmp_path, None)
+    problem = cases.simulate(case, 3, None, 100)
+    for scoring, name in [
+        ("marginal", "marginal"),
+        ("calibrated_joint", "calibrated joint"),
+    ]:
+        expected = CrowdClassifierCV(
+            CrowdClassifier(max_epochs=5, random_state=3),
+            cv=searches.SPLITTERS["items"](3),
+            scoring=scoring,
+        ).fit(problem.X, problem.labels)
+        found = search["scores"][name].mean(axis=0)
+        # What candidates say is kept in single precision.
+        np.testing.assert_allclose(
+            found, expected.cv_results_["mean_test_score"], rtol=1e-4
+        )
+    at = search["candidates"].index(expected.best_params_)
+    accuracy = expected.score(problem.X_test, problem.y_test)
+    assert search["accuracy"][at] == accuracy
+    assert set(search["scores"]) == {*held_out.WITHOUT_TRUTH, held_out.WITH_TRUTH}
+
+
+def search_with(scores, accuracy, problem="a", seed=0):
+    strengths = np.array([0.0, 0.02, 0.05])
+    return {
+        "problem": problem,
+        "seed": seed,
+        "strengths": strengths,
+        "scores": {
+            name: np.array(scores)
+            for name in [*held_out.WITHOUT_TRUTH, held_out.WITH_TRUTH]
+        },
+        "accuracy": np.array(accuracy),
+    }
+
+
+def test_a_rule_takes_among_those_within_one_standard_error_of_the_best():
+    # The first and the second are level, the third is far behind.
+    scores = np.array([[-1.0, -1.2, -3.0], [-1.0, -0.9, -3.0], [-1.0, -1.0, -3.0]])
+    strengths = np.array([0.0, 0.02, 0.05])
+    taken = {
+        rule: selection.choose(scores, strengths, rule) for rule in selection.RULES
+    }
+    assert taken == {
+        "best": 0,
+        "one_standard_error": 0,
+        "strongest within one": 1,
+        "default within one": 1,
+    }
+
+
+def test_regret_is_of_the_mean_over_seeds_against_the_best_of_it():
+    scores = [[-1.0, -2, -3]] * 2
+    found = [
+        search_with(scores, [0.5, 0.6, 0.7], seed=0),
+        search_with(scores, [0.7, 0.6, 0.5], seed=1),
+        search_with(scores, [0.5, 0.5, 0.9], problem="b"),
+    ]
+    choices = selection.choices_of(found)
+    regrets = selection.regrets_of(found, choices["marginal", "best"])
+    assert regrets == pytest.approx({"a": 0, "b": 40})
+    # Of both crowds, the other one names the strength.
+    assert choices["always", "the best of the other crowds"][:2] == [2, 2]
+    assert "| marginal | best | 20.00 | 40.0 (b) | 20.00 | 3 | 0 | 0 |" in (
+        selection.table(found)
+    )
+
+
+def test_a_shared_burn_in_is_compared_with_a_search_without(tmp_path):
+    done = run_script("warm_path.py", "--items", "80", "--epochs", "5", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "warm_path_quick.md").read_text(encoding="utf-8")
+    assert "diagonally dominant, 1 of 10" in text
+    same = {"scores": [[-1.0, -2.0], [-1.5, -2.0]], "seconds": 2.0}
+    result = {"strengths": [0.0, 0.02], "warm": same, "plain": same}
+    run = {"job": {"problem": "music"}, "result": result}
+    row = warm_path.row_of(run)
+    assert row[3:6] == ["1.00", "+0.0000 ± 0.0000", "0.0000 ± 0.0000"]
+    assert row[-1] == "0 and 0"
 
 
 def test_changes_of_the_defaults_are_changes():
