@@ -124,7 +124,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     A fold's score is the mean log-likelihood per label, or weighted by
     `sample_weight`; the mean over folds takes each fold alike.
 
-    One standard error [1]_: let ``d_s`` be the score of the best candidate in fold s less
+    One standard error: let ``d_s`` be the score of the best candidate in fold s less
     that of another. The other is as good as the best if the mean of ``d_s`` is at most
     its standard error, the standard deviation of ``d_s`` (with the divisor
     ``n_splits - 1``) over ``sqrt(n_splits)``. Of the candidates that are as good, the
