@@ -28,7 +28,9 @@ from skccem._candidates import select_candidate, standard_errors
 # The first of the seeds.
 FIRST_SEED = 300
 BOTH = ["joint", "marginal"]
-RULES = ["best", "one_standard_error", "strongest within one", "default within one"]
+# As in the penalised regressions that know the rule of one standard error.
+STRONGEST = "strongest within one standard error"
+RULES = ["nearest", "one_standard_error", STRONGEST, "best"]
 
 
 def make_jobs(problems, options):
@@ -61,23 +63,15 @@ def _has_several(problem):
 
 def choose(scores, strengths, rule):
     """The candidate that a rule takes by scores of shape (n_splits, n_candidates)."""
-    if rule in ("best", "one_standard_error"):
-        return select_candidate(scores, strengths, rule=rule)
+    if rule != STRONGEST:
+        default = CrowdClassifier().reg_strength
+        return select_candidate(scores, strengths, rule=rule, default=default)
     mean = scores.mean(axis=0)
     best = select_candidate(scores, strengths, rule="best")
     allowed = mean[best] - mean <= standard_errors(scores, best)
     allowed[best] = True
-    if rule == "strongest within one":
-        distance = -strengths
-    else:
-        # Zero is as far below the weakest strength as that from the next.
-        distance = np.abs(np.log((strengths + 1e-3) / (_default() + 1e-3)))
-    order = np.lexsort((-mean, distance))
+    order = np.lexsort((-mean, -strengths))
     return int(order[allowed[order]][0])
-
-
-def _default():
-    return CrowdClassifier().reg_strength
 
 
 def searches_of(runs, directory, data_home):
@@ -251,8 +245,11 @@ def crowd_table(searches):
     rows = []
     for search in searches:
         taken = [
-            choose(search["scores"][scoring], search["strengths"], "one_standard_error")
-            for scoring in ("calibrated joint", "marginal")
+            choose(search["scores"][scoring], search["strengths"], rule)
+            for scoring, rule in [
+                ("calibrated joint", "nearest"),
+                ("marginal", "one_standard_error"),
+            ]
         ]
         rows.append(
             [
@@ -261,7 +258,7 @@ def crowd_table(searches):
                 *(f"{search['strengths'][number]:g}" for number in taken),
             ]
         )
-    chosen = ["chosen, calibrated joint", "chosen, marginal"]
+    chosen = ["chosen: calibrated joint, nearest", "marginal, one standard error"]
     return markdown(["", *(f"{strength:g}" for strength in strengths), *chosen], rows)
 
 
@@ -314,14 +311,17 @@ def main(argv=None):
         title=name,
     )
     searches = searches_of(runs, options.out / name, options.data_home)
+    # How fits are judged may be newer than the fits, which are all that takes long.
+    measured = {run.get("versions") for run in runs}
+    measured = measured.pop() if len(measured) == 1 else provenance(runs, now)
     text = (
         "# Choosing without truth\n\n"
-        f"`{command_of('selection.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"`{command_of('selection.py', options)}`; fits by {measured}.\n\n"
         "Regret: points of test accuracy lost against the best candidate, which truth "
-        "names; over crowds, of mean accuracies over seeds, and over single runs. The "
-        "last columns count how often a strength is taken. Even the truth of the "
-        "held-out items, the last row, does not name the candidate that is best on the "
-        f"test items.\n\n{summary(searches)}\n"
+        "names, by crowd, of mean accuracies over its seeds. The last columns count "
+        "how often a strength is taken. Even the truth of the held-out items, the last "
+        "row, does not name the candidate that is best on the test items.\n\n"
+        f"{summary(searches)}\n"
     )
     (options.out / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)

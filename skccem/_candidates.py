@@ -194,7 +194,7 @@ def _take(sample_weight, rows):
     return sample_weight[rows]
 
 
-def select_candidate(scores, strengths, *, rule="one_standard_error"):
+def select_candidate(scores, strengths, *, rule="nearest", default=0.0):
     """The candidate to take.
 
     Parameters
@@ -203,11 +203,15 @@ def select_candidate(scores, strengths, *, rule="one_standard_error"):
         Higher is better; ``-inf`` is a candidate not to take.
     strengths : array-like of shape (n_candidates,)
         Of the regulariser.
-    rule : {"one_standard_error", "best"}, default="one_standard_error"
+    rule : {"nearest", "one_standard_error", "best"}, default="nearest"
         "best": the highest mean; of equal ones the weakest strength, then the first.
-        "one_standard_error": of those whose difference to the best, fold by fold, has
-        a mean of at most its standard error the weakest strength; of equal ones the
-        highest mean, then the first.
+        Of those whose difference to the best, fold by fold, has a mean of at most its
+        standard error, "nearest" takes the strength nearest to the default by ratio,
+        and "one_standard_error" the weakest; of equal ones the highest mean, then the
+        first.
+    default : float
+        Strength to keep to unless the scores say otherwise; at zero, which no ratio
+        reaches, "nearest" is the weakest too.
 
     Returns
     -------
@@ -224,8 +228,10 @@ def select_candidate(scores, strengths, *, rule="one_standard_error"):
     >>> scores = [[-0.52, -0.50], [-0.50, -0.51], [-0.51, -0.50]]
     >>> select_candidate(scores, [0.0, 0.01], rule="best")
     1
-    >>> select_candidate(scores, [0.0, 0.01])
+    >>> select_candidate(scores, [0.0, 0.01], rule="one_standard_error")
     0
+    >>> select_candidate(scores, [0.0, 0.01], rule="nearest", default=0.02)
+    1
     """
     scores = np.asarray(scores, dtype=np.float64)
     strengths = np.asarray(strengths, dtype=np.float64)
@@ -242,8 +248,17 @@ def select_candidate(scores, strengths, *, rule="one_standard_error"):
     allowed = mean[best] - mean <= standard_errors(scores, best)
     # The mean of differences and the difference of means round differently.
     allowed[best] = True
-    order = np.lexsort((first, -mean, strengths))
+    nearest = rule == "nearest" and default > 0
+    distances = _log_distances(strengths, default) if nearest else strengths
+    order = np.lexsort((first, -mean, distances))
     return int(order[allowed[order]][0])
+
+
+def _log_distances(strengths, default):
+    with np.errstate(divide="ignore"):
+        distances = np.abs(np.log(strengths / default))
+    # Ratios up and down that are equal round differently.
+    return np.round(distances, 12)
 
 
 def best_candidate(mean, strengths):

@@ -58,8 +58,8 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     estimator : CrowdClassifier, default=None
-        All other settings; its `reg_strength` is not used. None is
-        ``CrowdClassifier()``. Clones of it are fitted. Its parameters are reached as
+        All other settings; its `reg_strength` is what the rule "nearest" keeps to. None
+        is ``CrowdClassifier()``. Clones of it are fitted. Its parameters are reached as
         ``estimator__lr`` and so on. To scale features, put `CrowdClassifierCV` into a
         pipeline, after the scaler.
     reg_strengths : array-like of float, default=(0.0, 0.003, 0.01, 0.02, 0.05)
@@ -77,9 +77,10 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         together and the classifier as confident as they support, see Notes. "marginal"
         takes each label by itself and the classifier as it is, ``log sum_k f_k(x)
         B_m[k, y]``, as `score` does; by it a regulariser seldom pays.
-    rule : {"one_standard_error", "best"}, default="one_standard_error"
-        "best" takes the highest mean score. "one_standard_error" takes the weakest
-        strength that is not worse by more than one standard error, see Notes.
+    rule : {"nearest", "one_standard_error", "best"}, default="nearest"
+        "best" takes the highest mean score. Of those that are not worse by more than
+        one standard error, see Notes, "nearest" takes the strength nearest to that of
+        `estimator`, and "one_standard_error" the weakest.
     n_jobs : int, default=None
         Fits at the same time, in worker processes; -1 for as many as there are
         processors. It changes no result where the random state is an int.
@@ -128,10 +129,11 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     that of another. The other is as good as the best if the mean of ``d_s`` is at most
     its standard error, the standard deviation of ``d_s`` (with the divisor
     ``n_splits - 1``) over ``sqrt(n_splits)``. Of the candidates that are as good, the
-    one with the weakest strength is taken; of several likelihoods at that strength the
-    one with the higher mean, and of equal means the one that comes first in
-    `likelihoods`. The best candidate is that with the highest mean; of equal ones the
-    weakest, then the first.
+    strength decides: nearest to that of `estimator` by ratio, from which zero is the
+    farthest, or weakest. Of several likelihoods at that strength the one with the
+    higher mean is taken, and of equal means the one that comes first in `likelihoods`.
+    The best candidate is that with the highest mean; of equal ones the weakest, then
+    the first.
 
     The score "calibrated_joint" of a fold is the sum of ``log sum_k g_k(x_i) prod_m
     B_m[k, y_im]`` over its held-out items by their number of labels. ``g`` is ``f`` to
@@ -182,7 +184,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         "likelihoods": ["array-like", None],
         "cv": ["cv_object"],
         "scoring": [StrOptions({"calibrated_joint", "marginal"})],
-        "rule": [StrOptions({"one_standard_error", "best"})],
+        "rule": [StrOptions({"nearest", "one_standard_error", "best"})],
         "n_jobs": [Integral, None],
         "refit": ["boolean"],
         "random_state": ["random_state"],
@@ -197,7 +199,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         likelihoods=None,
         cv=5,
         scoring="calibrated_joint",
-        rule="one_standard_error",
+        rule="nearest",
         n_jobs=None,
         refit=True,
         random_state=None,
@@ -269,7 +271,9 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
             template, candidates, n_burn_in, checked, folds, weight
         )
         strengths = np.array([params["reg_strength"] for params in candidates])
-        self.best_index_ = select_candidate(scores, strengths, rule=self.rule)
+        self.best_index_ = select_candidate(
+            scores, strengths, rule=self.rule, default=estimator.reg_strength
+        )
         self.best_params_ = candidates[self.best_index_]
         self.reg_strength_ = self.best_params_["reg_strength"]
         self.likelihood_ = self.best_params_["likelihood"]
@@ -389,8 +393,8 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
 
 
 def _check_rule(rule, n_splits):
-    if rule == "one_standard_error" and n_splits < 2:
+    if rule != "best" and n_splits < 2:
         raise ValueError(
-            "The rule of one standard error needs differences over at least two folds, "
-            'but cv has one: give it more, or set rule="best".'
+            f"rule={rule!r} needs standard errors of differences over at least two "
+            'folds, but cv has one: give it more, or set rule="best".'
         )

@@ -328,7 +328,7 @@ def test_the_study_of_choosing_runs_from_the_command_line(tmp_path, monkeypatch)
     done = run_script("selection.py", *argv, out=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "selection_quick.md").read_text(encoding="utf-8")
-    assert text.count("| calibrated joint | one standard error |") == 3
+    assert text.count("| calibrated joint | nearest |") == 3
     assert text.count("| truth of held-out items | best |") == 3
     # Machines alone have several labels an item here.
     assert "Folds of labels, joint likelihood: 1 runs, 1 crowds" in text
@@ -394,8 +394,8 @@ def test_a_rule_takes_among_those_within_one_standard_error_of_the_best():
     assert taken == {
         "best": 0,
         "one_standard_error": 0,
-        "strongest within one": 1,
-        "default within one": 1,
+        selection.STRONGEST: 1,
+        "nearest": 1,
     }
 
 

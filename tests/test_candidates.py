@@ -16,6 +16,7 @@ from skccem._candidates import (
 )
 from skccem._splitters import make_folds
 
+WEAKEST = "one_standard_error"
 TINY = {
     "hidden_layer_sizes": (8,),
     "dropout": 0,
@@ -70,36 +71,60 @@ def test_a_weaker_strength_within_one_standard_error_is_taken():
     scores = np.array([[-0.3, 0.0], [0.1, 0.0], [-0.1, 0.0]])
     assert_allclose(standard_errors(scores, 1), [0.2 / np.sqrt(3), 0])
     assert select_candidate(scores, [0.0, 0.1], rule="best") == 1
-    assert select_candidate(scores, [0.0, 0.1]) == 0
+    assert select_candidate(scores, [0.0, 0.1], rule=WEAKEST) == 0
     # A stronger one within the error is not.
-    assert select_candidate(scores, [0.2, 0.1]) == 1
+    assert select_candidate(scores, [0.2, 0.1], rule=WEAKEST) == 1
 
 
 def test_a_weaker_strength_beyond_one_standard_error_is_not_taken():
     scores = [[-0.12, 0.0], [-0.10, 0.0], [-0.11, 0.0]]
-    assert select_candidate(scores, [0.0, 0.1]) == 1
+    assert select_candidate(scores, [0.0, 0.1], rule=WEAKEST) == 1
 
 
 def test_the_error_is_that_of_paired_differences_not_of_the_scores():
     # Folds differ much, which is the same for both; the difference hardly does.
     folds = np.array([[-1.0], [-2.0], [-3.0]])
     scores = folds + np.array([[-0.101, 0.0], [-0.1, 0.0], [-0.099, 0.0]])
-    assert select_candidate(scores, [0.0, 0.1]) == 1
+    assert select_candidate(scores, [0.0, 0.1], rule=WEAKEST) == 1
 
 
 def test_at_the_weakest_strength_the_higher_mean_decides_then_the_order():
     scores = [[-0.2, -0.29, 0.0], [0.1, 0.11, 0.0], [-0.1, 0.01, 0.0]]
-    assert select_candidate(scores, [0.0, 0.0, 0.1]) == 1
-    assert select_candidate([[1, 1, 1], [1, 1, 1]], [0, 0, 0]) == 0
+    assert select_candidate(scores, [0.0, 0.0, 0.1], rule=WEAKEST) == 1
+    assert select_candidate([[1, 1, 1], [1, 1, 1]], [0, 0, 0], rule=WEAKEST) == 0
+
+
+def test_the_nearest_of_those_within_one_standard_error_is_taken_by_ratio():
+    strengths = [0.0, 0.003, 0.01, 0.02, 0.05]
+    level, best = np.array([[1.0, 1, 1, 1, 1]] * 3), np.array([0, 0.1, 0, 0, 0])
+    assert select_candidate(level, strengths, default=0.02) == 3
+    assert select_candidate(level + best, strengths, default=0.02) == 1
+    # Three times as weak is nearer than four times as strong, and zero is far.
+    assert select_candidate(level[:, :2], [0.0, 0.01], default=1.0) == 1
+    assert select_candidate(level[:, :2], [0.01, 0.12], default=0.03) == 0
+    # Half and double are equally near: the higher mean decides, then the order.
+    assert select_candidate(level[:, :2], [0.1, 0.4], default=0.2) == 0
+    noise = np.array([[0.0, 0.1], [0.0, -0.1], [0.0, 0.01]])
+    assert select_candidate(noise, [0.1, 0.4], default=0.2) == 1
+
+
+def test_without_a_default_strength_the_nearest_is_the_weakest():
+    scores = np.array([[-0.3, 0.0], [0.1, 0.0], [-0.1, 0.0]])
+    for strengths in ([0.0, 0.1], [0.2, 0.1]):
+        assert select_candidate(scores, strengths, default=0.0) == select_candidate(
+            scores, strengths, rule=WEAKEST
+        )
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_choice_does_not_depend_on_the_order_of_candidates(seed):
+@pytest.mark.parametrize("rule", ["nearest", WEAKEST, "best"])
+def test_the_choice_does_not_depend_on_the_order_of_candidates(seed, rule):
     rng = np.random.default_rng(seed)
     scores, strengths = rng.normal(size=(4, 6)), rng.permutation(6)
     order = rng.permutation(6)
-    chosen = select_candidate(scores, strengths)
-    assert order[select_candidate(scores[:, order], strengths[order])] == chosen
+    chosen = select_candidate(scores, strengths, rule=rule, default=2)
+    shuffled = scores[:, order], strengths[order]
+    assert order[select_candidate(*shuffled, rule=rule, default=2)] == chosen
 
 
 def test_candidates_that_exclude_a_label_are_never_taken():

@@ -93,7 +93,7 @@ def test_the_scores_and_the_choice_are_those_of_a_loop(crowd, fitted):
     for number in range(3):
         assert_array_equal(results[f"split{number}_test_score"], scores[number])
     assert results["params"] == candidates
-    chosen = select_candidate(scores, STRENGTHS * 2)
+    chosen = select_candidate(scores, STRENGTHS * 2, default=0.02)
     assert fitted.best_index_ == chosen
     assert fitted.best_params_ == candidates[chosen]
     assert fitted.reg_strength_ == candidates[chosen]["reg_strength"]
