@@ -92,7 +92,8 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     lr : float, default=1e-3
         Learning rate of the network.
     confusion_lr : float, default=2e-2
-        Learning rate of the logits of the confusion matrices; 0 keeps them.
+        Learning rate of the logits of the confusion matrices, and of the share of
+        outliers where it is learned; 0 keeps them.
     weight_decay : float, default=0
         Of the network's parameters; never of the confusion matrices'.
     batch_size : int, default=100
