@@ -1,6 +1,6 @@
 """Items whose labels depart from the annotators' matrices: what outlier_share is worth.
 
-    python benchmarks/outliers.py           # ten minutes
+    python benchmarks/outliers.py           # six minutes
     python benchmarks/outliers.py --quick   # one minute
 
 A fit without outliers ranks items by the same odds as one with them. Seeds are others
