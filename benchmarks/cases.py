@@ -1,6 +1,7 @@
 """The cases of the study of simulated annotators, and their problems."""
 
 import itertools
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from skccem.simulation import (
     make_confusion_matrices,
     make_crowd_labels,
     make_machine_annotators,
+    make_outliers,
 )
 
 KINDS = [
@@ -164,6 +166,20 @@ def simulate(case, seed, path, n_items):
             y, matrices, labels_per_item=case["labels_per_item"], random_state=seed
         )
     return Problem(case["kind"], X, labels, y, X_test, y_test, matrices)
+
+
+def simulate_outliers(case, seed, n_items):
+    """The problem of a case some of whose items are outliers, and which these are."""
+    problem = simulate(case, seed, None, n_items)
+    labels, is_outlier = make_outliers(
+        problem.labels,
+        problem.truth,
+        share=case["share"],
+        kind=case["outliers"],
+        confusion_matrices=problem.matrices,
+        random_state=seed,
+    )
+    return replace(problem, labels=labels), is_outlier
 
 
 @lru_cache(maxsize=1)

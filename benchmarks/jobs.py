@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from cases import simulated
+import numpy as np
+from cases import simulate_outliers, simulated
 from common import load_real
 from methods import (
     FURTHER_METHODS,
@@ -17,6 +18,9 @@ from methods import (
 )
 from oracle import fit_with_truth, with_validation
 from peers import PEERS
+from sklearn.metrics import roc_auc_score
+
+from skccem._outliers import outlier_log_odds
 
 # Likelihood and regulariser of each coupled method of the simulated study.
 COUPLED = {
@@ -75,6 +79,52 @@ ABLATION_CASES = [
         ("pairwise_flipper", 3, 25),
     ]
 ] + [{"kind": "machine", "missing_rate": 0.7}]
+
+# What `outlier_share` is given, and the crowds with outliers and without.
+OUTLIER_SHARES = [0.0, "auto", 0.2]
+OUTLIER_CASES = [
+    {
+        "kind": kind,
+        "labels_per_item": labels_per_item,
+        "n_annotators": 10,
+        "outliers": outliers,
+        "share": share,
+    }
+    for kind, labels_per_item, most in [
+        ("hammer_spammer", 3, 0.2),
+        ("diagonally_dominant", 5, 0.1),
+    ]
+    for outliers, share in [
+        ("guesses", 0.0),
+        ("other_class", most),
+        ("same_answer", most),
+        ("guesses", most),
+    ]
+]
+
+
+def measure_outliers(case, outlier_share, seed, n_items, max_epochs):
+    """The measurements of the defaults with this share, and how outliers are ranked."""
+    problem, is_outlier = simulate_outliers(case, seed, n_items)
+    method = partial(METHODS["skccem's defaults"], outlier_share=outlier_share)
+    fitted = fit_method(problem, method, seed, max_epochs=max_epochs)
+    clf = fitted.estimator
+    auc = None
+    if is_outlier.any():
+        # Without outliers in the fit, the same odds with one item in ten for a prior.
+        log_weight = clf._log_weight
+        log_odds = outlier_log_odds(
+            problem.labels,
+            clf.predict_log_proba(problem.X),
+            clf._log_confusion,
+            np.log([0.9, 0.05, 0.05]) if log_weight is None else log_weight,
+        )
+        auc = float(roc_auc_score(is_outlier, log_odds))
+    return {
+        **fitted.measure(problem),
+        "detection_auc": auc,
+        "learned_share": clf.outlier_share_,
+    }
 
 
 def measure_ablation(problem, variant, seed, n_items, max_epochs, data_home):

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from ._calibration import calibrated_log_likelihood
 from ._fitting import burn_in_epochs
+from ._outliers import check_outlier_share
 from ._splitters import take_items
 from .exceptions import UnusedDataWarning
 
@@ -33,8 +34,8 @@ def make_candidates(estimator, likelihoods, strengths):
     Raises
     ------
     ValueError
-        If there are none, one is unknown, negative or repeated, or there is no
-        regulariser whose strength it could be.
+        If there are none, one is unknown, negative or repeated, there is no regulariser
+        whose strength it could be, or outliers meet the marginal likelihood.
     """
     likelihoods = [estimator.likelihood] if likelihoods is None else list(likelihoods)
     unknown = [name for name in likelihoods if name not in _LIKELIHOODS]
@@ -43,6 +44,8 @@ def make_candidates(estimator, likelihoods, strengths):
             f"Expected likelihoods to be some of {', '.join(_LIKELIHOODS)}, each once, "
             f"got {likelihoods}."
         )
+    for likelihood in likelihoods:
+        check_outlier_share(estimator.outlier_share, likelihood)
     try:
         strengths = np.asarray(strengths, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -109,7 +112,11 @@ def train_burn_in(estimator, n_burn_in, X, fold, sample_weight):
     """
     start = perf_counter()
     model = clone(estimator).set_params(
-        likelihood="marginal", regularizer=None, burn_in=0, max_epochs=n_burn_in
+        likelihood="marginal",
+        regularizer=None,
+        outlier_share=0.0,
+        burn_in=0,
+        max_epochs=n_burn_in,
     )
     _fit(model, X, fold, sample_weight)
     return model, perf_counter() - start
@@ -140,6 +147,7 @@ def fit_candidate(estimator, start, params, X, fold, sample_weight):
         # A warm start copies the network that it finds.
         model = copy.copy(start).set_params(
             regularizer=estimator.regularizer,
+            outlier_share=estimator.outlier_share,
             max_epochs=estimator.max_epochs - start.max_epochs,
             warm_start=True,
             **params,

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import documented_history
-from ._crowd_methods import CrowdMethods
+from ._crowd_methods import OutlierMethods
 from ._features import check_lengths, item_shape, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -23,6 +23,7 @@ from ._fitting import (
     unchanged_if_it_fails,
 )
 from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
+from ._outliers import share_of, start_log_weight
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._targets import (
@@ -35,7 +36,7 @@ from ._targets import (
 )
 
 
-class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     """Classifier learned from the labels of many unreliable annotators.
 
     A network ``f`` that classifies items and one confusion matrix ``B_m`` for each
@@ -70,6 +71,12 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         mean trace of the confusion matrices ("trace") [3]_.
     reg_strength : float, default=0.02
         Weight of the regulariser, relative to the loss per label.
+    outlier_share : float in [0, 1) or "auto", default=0
+        Share of items, the outliers, whose labels depart from the matrices: they follow
+        them from a class that has nothing to do with `x`, or are guesses, each half the
+        time. "auto" learns it and the halves. It needs the joint likelihood, and begins
+        after the burn-in. A sparse set of items like that is the model of [4]_, which
+        has a free additive term for each of them. One-dimensional `y` has none.
     burn_in : float in [0, 1) or int, default=0.4
         Share of `max_epochs`, or number of epochs, with which training begins, by the
         marginal likelihood and without the regulariser whatever the two say. Both the
@@ -85,7 +92,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
     lr : float, default=1e-3
         Learning rate of the network.
     confusion_lr : float, default=2e-2
-        Learning rate of the logits of the confusion matrices; 0 keeps them.
+        Learning rate of the logits of the confusion matrices, and of the share of
+        outliers where it is learned; 0 keeps them.
     weight_decay : float, default=0
         Of the network's parameters; never of the confusion matrices'.
     batch_size : int, default=100
@@ -137,6 +145,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         to one. An annotator without labels to train on has the pooled matrix.
     class_prior_ : ndarray of shape (n_classes,)
         Estimated frequencies of the true classes among the labelled items.
+    outlier_share_ : float
+        The share of items that are outliers, given or learned.
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
     history_ : list of dict
         For each epoch `train_loss`, `train_log_likelihood` (per label, of the
@@ -170,6 +180,8 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
        error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
     .. [3] R. Tanno et al., "Learning from noisy labels by regularized estimation of
        annotator confusion", CVPR 2019.
+    .. [4] T. Nguyen, S. Ibrahim and X. Fu, "Noisy label learning with
+       instance-dependent outliers: identifiability via crowd wisdom", NeurIPS 2024.
 
     Examples
     --------
@@ -197,6 +209,10 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         "likelihood": [StrOptions({"marginal", "joint"})],
         "regularizer": [StrOptions({"F", "W", "trace"}), None],
         "reg_strength": [Interval(Real, 0, None, closed="left")],
+        "outlier_share": [
+            Interval(Real, 0, 1, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "burn_in": [
             Interval(RealNotInt, 0, 1, closed="left"),
             Interval(Integral, 0, None, closed="left"),
@@ -233,6 +249,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         likelihood="joint",
         regularizer="F",
         reg_strength=0.02,
+        outlier_share=0.0,
         burn_in=0.4,
         init="identity",
         optimizer="adam",
@@ -259,6 +276,7 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         self.likelihood = likelihood
         self.regularizer = regularizer
         self.reg_strength = reg_strength
+        self.outlier_share = outlier_share
         self.burn_in = burn_in
         self.init = init
         self.optimizer = optimizer
@@ -343,7 +361,9 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.confusion_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
-            network = new_network(backbone, start[trained], crowd)
+            log_weight = start_log_weight(self, crowd, known)
+            learns = self.outlier_share == "auto"
+            network = new_network(backbone, start[trained], crowd, log_weight, learns)
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
             net = new_net(self, network, X, seed, device, n_burn_in)
@@ -351,10 +371,11 @@ class CrowdClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
                 active = active_annotators(labels, weight)
                 warn_unused(labels, active, trained, stacklevel=4)
             net.train(train_set, valid_set)
-            self._log_confusion, self.class_prior_ = learned_parameters(
-                net, X, labels, weight, trained
+            self._log_confusion, self.class_prior_, self._log_weight = (
+                learned_parameters(net, X, labels, weight, trained)
             )
         self.confusion_matrices_ = np.exp(self._log_confusion)
+        self.outlier_share_ = share_of(self._log_weight)
         self.classes_ = labels.classes
         self.annotators_ = labels.annotators
         self.n_annotators_ = labels.n_annotators

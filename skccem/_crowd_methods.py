@@ -1,11 +1,13 @@
 """Methods of every classifier that knows its annotators' confusion matrices."""
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from ._features import check_lengths
-from ._probability import marginal_log_likelihood, posterior_log_proba
+from ._outliers import class_proba, outlier_log_odds
+from ._probability import marginal_log_likelihood
 from ._targets import (
     check_known_crowd,
     check_score_weight,
@@ -28,6 +30,9 @@ class CrowdMethods:
     ``_log_posterior(X)``, the log class probabilities of shape (n_samples, n_classes),
     and ``_log_confusion``, the log of `confusion_matrices_`; both may have ``-inf``.
     """
+
+    # Of the kinds of items, where some may be outliers.
+    _log_weight = None
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities of each item.
@@ -88,13 +93,15 @@ class CrowdMethods:
         ndarray of shape (n_samples, n_classes)
             ``q_i(k)``, proportional to ``f_k(x_i) prod_m B_m[k, y_im]``; rows sum to
             one. An item without labels has ``f(x)``. Where the model excludes every
-            class, the classes that contradict the fewest answers lead.
+            class, the classes that contradict the fewest answers lead. Where the fit
+            had outliers, whose labels say nothing about their class, it is
+            ``(1 - r_i) q_i(k) + r_i f_k(x_i)``, with ``r_i`` of `outlier_proba`.
         """
         check_is_fitted(self)
         labels = self._check_labels(y)
         log_posterior = self._log_posterior(X)
         check_lengths(log_posterior, labels)
-        return np.exp(posterior_log_proba(labels, self._log_confusion, log_posterior))
+        return class_proba(labels, log_posterior, self._log_confusion, self._log_weight)
 
     def score(self, X, y, sample_weight=None):
         """How well the labels of a crowd, or the truth, are predicted.
@@ -146,3 +153,46 @@ class CrowdMethods:
         if not is_crowd(y) and self.n_annotators_ == 1:
             return check_targets(y, self.classes_)[0]
         return check_known_crowd(y, self.classes_, self.annotators_)
+
+
+class OutlierMethods(CrowdMethods):
+    """Mixin: also what follows from items that may depart from the matrices.
+
+    An estimator has ``_log_weight`` too, the log-probabilities of the kinds of items of
+    ``_outliers``, or None if it was fitted without outliers.
+    """
+
+    def outlier_proba(self, X, y):
+        """Probabilities that items with labels are outliers.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+            Their labels by the annotators of the fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            High where the labels, taken together, fit neither the classifier nor chance
+            disagreement. An item without labels has `outlier_share_`.
+
+        Raises
+        ------
+        ValueError
+            If the fit had no outliers.
+        """
+        check_is_fitted(self)
+        if self._log_weight is None:
+            raise ValueError(
+                "This fit knows no outliers: fit with outlier_share='auto', or a share "
+                "above 0, and to the labels of a crowd."
+            )
+        labels = self._check_labels(y)
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        return expit(
+            outlier_log_odds(
+                labels, log_posterior, self._log_confusion, self._log_weight
+            )
+        )

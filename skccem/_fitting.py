@@ -13,11 +13,11 @@ from skorch.utils import to_tensor
 
 from ._features import check_features, item_shape, n_items, number_type, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
+from ._outliers import class_proba
 from ._probability import (
     expected_counts,
     mean_over_labelled,
     pooled_confusion,
-    posterior_log_proba,
     safe_log,
 )
 from ._random_state import reproducible
@@ -246,7 +246,7 @@ def start_log_confusion(estimator, labels, weight, crowd, continued):
     return np.log(start_confusion(labels, estimator.init, weight))
 
 
-def new_network(backbone, log_confusion, crowd):
+def new_network(backbone, log_confusion, crowd, log_weight=None, learn_weight=False):
     """The backbone coupled with the confusion matrices at their start.
 
     Parameters
@@ -256,13 +256,20 @@ def new_network(backbone, log_confusion, crowd):
         Of the annotators who gave labels.
     crowd : bool
         Whether the matrices are learned.
+    log_weight : ndarray of shape (3,), optional
+        Of the kinds of items at their start; None if no item is an outlier.
+    learn_weight : bool, default=False
+        Whether these are learned.
 
     Returns
     -------
     CrowdNetwork
     """
-    logits = torch.tensor(log_confusion, dtype=precision_of(backbone))
-    return CrowdNetwork(backbone, logits, learn_confusion=crowd)
+    precision = precision_of(backbone)
+    logits = torch.tensor(log_confusion, dtype=precision)
+    if log_weight is not None:
+        log_weight = torch.tensor(log_weight, dtype=precision)
+    return CrowdNetwork(backbone, logits, crowd, log_weight, learn_weight)
 
 
 def precision_of(module):
@@ -372,18 +379,24 @@ def learned_parameters(net, X, labels, weight, active):
         An annotator without labels has the pooled matrix: each row is the mean of the
         others', weighted by how many labels they gave to items of the class.
     class_prior : float64 ndarray of shape (n_classes,)
+    log_weight : float64 ndarray of shape (3,) or None
+        Of the kinds of items; None if no item is an outlier.
     """
+    log_weight = net.module_.outlier_logits
+    if log_weight is not None:
+        log_weight = log_weight.detach().cpu().double().numpy()
+        log_weight = log_weight - np.logaddexp.reduce(log_weight)
     with torch.no_grad():
         learned = net.module_.log_confusion().cpu().double().numpy()
     learned = learned - np.logaddexp.reduce(learned, axis=2, keepdims=True)
     seen = labels.select_annotators(labels.annotators[active])
     log_posterior = net.predict_log_posterior(X)
-    posterior = np.exp(posterior_log_proba(seen, learned, log_posterior))
+    posterior = class_proba(seen, log_posterior, learned, log_weight)
     class_prior = mean_over_labelled(labels, posterior, weight)
     if active.all():
-        return learned, class_prior
+        return learned, class_prior, log_weight
     n_answers = expected_counts(seen, posterior, weight).sum(axis=2, keepdims=True)
     pooled = safe_log(pooled_confusion(n_answers * np.exp(learned)))
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
-    return log_confusion, class_prior
+    return log_confusion, class_prior, log_weight

@@ -9,6 +9,8 @@ Everything is in log space. Likelihoods are returned per label or per item so th
 caller decides on weights and on what to divide by.
 """
 
+import math
+
 import torch
 
 # Added to the diagonal of a K x K second moment before its determinant is taken. It
@@ -75,6 +77,38 @@ def joint_log_likelihood(log_posterior, log_confusion, item, annotator, label):
     """
     log_label = label_log_proba(log_confusion, annotator, label)
     return torch.logsumexp(log_posterior.index_add(0, item, log_label), dim=1)
+
+
+def outlier_log_likelihood(
+    log_posterior, log_confusion, item, annotator, label, log_weight
+):
+    """Log-probability of all labels of each item, of which some are outliers.
+
+    Items are of three kinds. The labels follow the matrices from the item's class, as
+    in `joint_log_likelihood`; from a class drawn without looking at the item, ``1/K
+    sum_k prod_m B_m[k, y_im]``; or all are guesses, ``K ** -n_i`` for ``n_i`` labels.
+    An item without labels has log-likelihood zero.
+
+    Parameters
+    ----------
+    log_posterior : Tensor of shape (n_items, n_classes)
+    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    item, annotator, label : int64 Tensors of shape (n_labels,)
+    log_weight : Tensor of shape (3,)
+        Log-probabilities of the three kinds.
+
+    Returns
+    -------
+    Tensor of shape (n_items,)
+    """
+    log_classes = math.log(log_posterior.shape[1])
+    # The first two differ in where the class comes from alone.
+    log_prior = torch.logaddexp(
+        log_posterior + log_weight[0], log_weight[1] - log_classes
+    )
+    from_class = joint_log_likelihood(log_prior, log_confusion, item, annotator, label)
+    n_labels = torch.bincount(item, minlength=len(log_posterior)).to(from_class.dtype)
+    return torch.logaddexp(from_class, log_weight[2] - n_labels * log_classes)
 
 
 def posterior_second_moment(log_posterior, weight=None):

@@ -21,7 +21,7 @@ from ._candidates import (
     train_burn_in,
 )
 from ._classifier import CrowdClassifier
-from ._crowd_methods import CrowdMethods
+from ._crowd_methods import OutlierMethods
 from ._features import check_lengths, number_type
 from ._fitting import checked_items, unchanged_if_it_fails
 from ._net_settings import choose_device
@@ -48,7 +48,7 @@ def _of_best(name):
     )
 
 
-class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
     """`CrowdClassifier` that chooses how strongly to regularise, without any truth.
 
     Each candidate, a pair of a strength and a likelihood, is trained on all folds but
@@ -317,19 +317,21 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
 
-    predict_log_proba = available_if(_refits)(CrowdMethods.predict_log_proba)
+    predict_log_proba = available_if(_refits)(OutlierMethods.predict_log_proba)
     predict_annotator_proba = available_if(_refits)(
-        CrowdMethods.predict_annotator_proba
+        OutlierMethods.predict_annotator_proba
     )
-    aggregate = available_if(_refits)(CrowdMethods.aggregate)
-    aggregate_proba = available_if(_refits)(CrowdMethods.aggregate_proba)
-    score = available_if(_refits)(CrowdMethods.score)
+    aggregate = available_if(_refits)(OutlierMethods.aggregate)
+    aggregate_proba = available_if(_refits)(OutlierMethods.aggregate_proba)
+    outlier_proba = available_if(_refits)(OutlierMethods.outlier_proba)
+    score = available_if(_refits)(OutlierMethods.score)
 
     classes_ = _of_best("classes_")
     annotators_ = _of_best("annotators_")
     n_annotators_ = _of_best("n_annotators_")
     confusion_matrices_ = _of_best("confusion_matrices_")
     class_prior_ = _of_best("class_prior_")
+    outlier_share_ = _of_best("outlier_share_")
     n_labels_per_annotator_ = _of_best("n_labels_per_annotator_")
     history_ = _of_best("history_")
     n_iter_ = _of_best("n_iter_")
@@ -337,6 +339,7 @@ class CrowdClassifierCV(CrowdMethods, ClassifierMixin, BaseEstimator):
     n_features_in_ = _of_best("n_features_in_")
     feature_names_in_ = _of_best("feature_names_in_")
     _log_confusion = _of_best("_log_confusion")
+    _log_weight = _of_best("_log_weight")
 
     def _log_posterior(self, X):
         return self.best_estimator_._log_posterior(X)

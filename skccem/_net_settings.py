@@ -7,6 +7,7 @@ from numbers import Integral
 import torch
 
 from ._callbacks import OWN_CALLBACKS, check_callbacks, make_callbacks
+from ._outliers import check_outlier_share
 from ._training import CrowdNet, prediction_batch_size
 
 OPTIMIZERS = {
@@ -105,6 +106,7 @@ def check_settings(estimator):
     """
     check_net_params(estimator.net_params)
     check_callbacks(estimator.callbacks)
+    check_outlier_share(estimator.outlier_share, estimator.likelihood)
     _check_sizes(estimator.hidden_layer_sizes)
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     if inspect.isclass(optimizer) and issubclass(optimizer, torch.optim.LBFGS):
@@ -184,13 +186,16 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
     # Not every optimiser has a weight decay to be told of.
     decays = takes_weight_decay(optimizer)
     no_decay = {"weight_decay": 0.0} if decays else {}
+    coupling = ["confusion_logits"]
+    if network.outlier_logits is not None:
+        coupling.append("outlier_logits")
     settings = {
         "criterion__likelihood": estimator.likelihood,
         "criterion__regularizer": estimator.regularizer,
         "criterion__reg_strength": estimator.reg_strength,
         "optimizer": optimizer,
         "optimizer__param_groups": [
-            ("confusion_logits", {"lr": estimator.confusion_lr} | no_decay)
+            (name, {"lr": estimator.confusion_lr} | no_decay) for name in coupling
         ],
         "lr": estimator.lr,
         "batch_size": -1 if full_batch else estimator.batch_size,

@@ -23,14 +23,31 @@ class CrowdNetwork(nn.Module):
         Where the matrices start; may hold ``-inf`` where they are not learned.
     learn_confusion : bool, default=True
         Whether the logits are trained.
+    outlier_logits : Tensor of shape (3,), optional
+        Of the shares of items whose labels follow the matrices, and of two kinds of
+        outliers, where they start; None if no item is an outlier.
+    learn_outliers : bool, default=False
+        Whether these are trained.
     """
 
-    def __init__(self, backbone, confusion_logits, learn_confusion=True):
+    def __init__(
+        self,
+        backbone,
+        confusion_logits,
+        learn_confusion=True,
+        outlier_logits=None,
+        learn_outliers=False,
+    ):
         super().__init__()
         self.backbone = backbone
         self.confusion_logits = nn.Parameter(
             confusion_logits, requires_grad=learn_confusion
         )
+        self.outlier_logits = None
+        if outlier_logits is not None:
+            self.outlier_logits = nn.Parameter(
+                outlier_logits, requires_grad=learn_outliers
+            )
 
     @property
     def n_annotators(self):
@@ -54,8 +71,13 @@ class CrowdNetwork(nn.Module):
         -------
         log_posterior : Tensor of shape (n_items, n_classes)
         log_confusion : Tensor of shape (n_rows, n_classes, n_classes)
+        log_outlier : Tensor of shape (3,)
+            Only where items may be outliers: log-probabilities of the kinds of items.
         """
-        return self.log_posterior(X), self.log_confusion(annotators)
+        output = self.log_posterior(X), self.log_confusion(annotators)
+        if self.outlier_logits is None:
+            return output
+        return *output, torch.log_softmax(self.outlier_logits, dim=0)
 
     def log_posterior(self, X):
         logits = call_backbone(self.backbone, X)

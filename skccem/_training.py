@@ -19,6 +19,7 @@ from ._losses import (
     log_volume,
     marginal_log_likelihood,
     mean_trace,
+    outlier_log_likelihood,
     posterior_second_moment,
 )
 from .exceptions import NonFiniteLossError
@@ -141,14 +142,15 @@ class CrowdLoss(nn.Module):
         Parameters
         ----------
         output : tuple of Tensors
-            ``log_posterior`` and ``log_confusion``.
+            ``log_posterior`` and ``log_confusion`` and, for items that may be outliers,
+            the log-probabilities of their kinds.
         target : dict of Tensors
 
         Returns
         -------
         loss, log_likelihood, n_labels : Tensors of shape ()
         """
-        log_posterior, log_confusion = output
+        log_posterior, log_confusion, *log_weight = output
         item, weight = target["item"], target.get("weight")
         arguments = (
             log_posterior,
@@ -158,7 +160,10 @@ class CrowdLoss(nn.Module):
             target["label"],
         )
         full = self.training and not self.burn_in
-        if full and self.likelihood == "joint":
+        if full and log_weight:
+            log_likelihood = outlier_log_likelihood(*arguments, *log_weight)
+            per_row = weight
+        elif full and self.likelihood == "joint":
             log_likelihood, per_row = joint_log_likelihood(*arguments), weight
         else:
             log_likelihood = marginal_log_likelihood(*arguments)

@@ -8,18 +8,24 @@ from sklearn.utils import check_random_state
 from ._annotations import CrowdLabels
 from ._annotator_kinds import (
     check_matrices,
+    draw_answers,
     make_confusion_matrices,
     participation_rates,
     participation_weights,
 )
 from ._identifiers import smallest_int
 from ._machine_annotators import make_machine_annotators
+from ._outlier_items import make_outliers
 from ._rows import row_pointers
 
-__all__ = ["make_confusion_matrices", "make_crowd_labels", "make_machine_annotators"]
+__all__ = [
+    "make_confusion_matrices",
+    "make_crowd_labels",
+    "make_machine_annotators",
+    "make_outliers",
+]
 
-# Items or labels handled at once where a block needs an array as wide as the number of
-# annotators or classes.
+# Items times annotators handled at once.
 _BLOCK_ENTRIES = 2**20
 
 # Items for each label of an annotator, up to which it is quickest to shuffle all items.
@@ -368,12 +374,12 @@ def _draw_cells(n_cells, p, rng):
 def _draw_labels(matrices, items, annotators, true_codes, correlated, difficulty, rng):
     """Class code of each label, `difficulty` and `correlated` taken into account."""
     n_classes = matrices.shape[2]
-    codes = _draw_answers(matrices, annotators, true_codes[items], rng)
+    codes = draw_answers(matrices, annotators, true_codes[items], rng)
     if difficulty is not None:
         _guess(codes, difficulty[items], n_classes, rng)
     if correlated > 0:
         pooled = matrices.mean(axis=0, keepdims=True)
-        herd = _draw_answers(pooled, np.zeros_like(true_codes), true_codes, rng)
+        herd = draw_answers(pooled, np.zeros_like(true_codes), true_codes, rng)
         if difficulty is not None:
             _guess(herd, difficulty, n_classes, rng)
         copies = rng.uniform(size=len(codes)) < correlated
@@ -385,18 +391,3 @@ def _guess(codes, probability, n_classes, rng):
     """Overwrite each code with a uniform one with its probability."""
     guessed = np.flatnonzero(rng.uniform(size=len(codes)) < probability)
     codes[guessed] = rng.randint(n_classes, size=len(guessed))
-
-
-def _draw_answers(matrices, annotators, true_codes, rng):
-    """Class code that each annotator answers about the true class beside it."""
-    cumulative = matrices.cumsum(axis=2)
-    # Exactly one at the end: no draw can fall behind it, onto an impossible class.
-    cumulative /= cumulative[:, :, -1:]
-    draws = rng.uniform(size=len(annotators))
-    answers = np.empty(len(annotators), dtype=np.int64)
-    step = max(1, _BLOCK_ENTRIES // matrices.shape[2])
-    for start in range(0, len(answers), step):
-        block = slice(start, start + step)
-        rows = cumulative[annotators[block], true_codes[block]]
-        answers[block] = (rows <= draws[block, np.newaxis]).sum(axis=1)
-    return answers

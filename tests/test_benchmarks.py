@@ -429,6 +429,15 @@ def test_a_shared_burn_in_is_compared_with_a_search_without(tmp_path):
     assert row[-1] == "0 and 0"
 
 
+def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
+    argv = ["--items", "60", "--epochs", "1", "--seeds", "1"]
+    done = run_script("outliers.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "outliers_quick.md").read_text(encoding="utf-8")
+    assert text.count("| auto |") == len(jobs.OUTLIER_CASES) + 2
+    assert "20% same answer" in text
+
+
 def test_changes_of_the_defaults_are_changes():
     defaults = CrowdClassifier().get_params()
     for variant, changes in jobs.ABLATIONS.items():

@@ -260,7 +260,7 @@ def test_learned_parameters_are_the_matrices_and_the_mean_posterior(
     weight = np.linspace(0.5, 2, N_ITEMS) if weighted else None
     net, _ = train(seen, X)
     active = labels.labels_per_annotator > 0
-    log_confusion, prior = learned_parameters(net, X, labels, weight, active)
+    log_confusion, prior, _ = learned_parameters(net, X, labels, weight, active)
     B = np.exp(log_confusion)
     learned = net.module_.log_confusion().exp().detach().numpy()
     np.testing.assert_allclose(B[[0, 1, 3, 4]], learned, rtol=1e-5)

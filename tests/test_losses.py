@@ -13,6 +13,7 @@ from skccem._losses import (
     log_volume,
     marginal_log_likelihood,
     mean_trace,
+    outlier_log_likelihood,
     posterior_second_moment,
 )
 
@@ -70,6 +71,12 @@ def textbook_joint(Y, f, B):
             total += term
         result.append(np.log(total))
     return result
+
+
+def log_weight_of(share, elsewhere=0.5):
+    """Of items that follow the matrices, and of the two kinds of outliers."""
+    weight = [1 - share, share * elsewhere, share * (1 - elsewhere)]
+    return torch.tensor(weight, dtype=torch.float64).log()
 
 
 @pytest.mark.parametrize(
@@ -339,3 +346,61 @@ def test_likelihoods_of_many_labels_do_not_underflow(likelihood):
     value = likelihood(log_f, log_B, zeros, zeros, zeros + 1)
     assert torch.isfinite(value).all()
     assert all(torch.isfinite(grad).all() for grad in gradients(value, log_f, log_B))
+
+
+def test_without_outliers_the_mixture_is_the_joint_likelihood(problem):
+    Y, log_f, log_B = problem
+    joint = joint_log_likelihood(log_f, log_B, *observed(Y))
+    mixture = outlier_log_likelihood(log_f, log_B, *observed(Y), log_weight_of(0.0))
+    torch.testing.assert_close(mixture, joint, rtol=1e-14, atol=1e-14)
+    for one, two in zip(
+        gradients(mixture, log_f, log_B), gradients(joint, log_f, log_B), strict=True
+    ):
+        torch.testing.assert_close(one, two)
+
+
+def test_the_mixture_with_outliers_equals_a_sum_over_kinds_of_items(problem):
+    Y, log_f, log_B = problem
+    f, B = log_f.exp().detach().numpy(), log_B.exp().detach().numpy()
+    n_classes = f.shape[1]
+    usual = np.exp(textbook_joint(Y, f, B))
+    elsewhere = np.exp(textbook_joint(Y, np.full_like(f, 1 / n_classes), B))
+    guessed = n_classes ** -(Y >= 0).sum(axis=1).astype(float)
+    expected = np.log(0.7 * usual + 0.1 * elsewhere + 0.2 * guessed)
+    log_weight = log_weight_of(0.3, 1 / 3)
+    value = outlier_log_likelihood(log_f, log_B, *observed(Y), log_weight)
+    np.testing.assert_allclose(value.detach(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_mixture_with_outliers_is_a_distribution_of_the_labels(problem):
+    _, log_f, log_B = problem
+    n_classes, shown = log_f.shape[1], 2
+    answers = torch.tensor(list(product(range(n_classes), repeat=shown)))
+    value = outlier_log_likelihood(
+        log_f[:1].expand(len(answers), -1),
+        log_B,
+        torch.arange(len(answers)).repeat_interleave(shown),
+        torch.arange(shown).repeat(len(answers)),
+        answers.ravel(),
+        log_weight_of(0.4, 0.3),
+    )
+    assert value.exp().sum().item() == pytest.approx(1)
+
+
+def test_gradient_of_the_mixture_equals_finite_differences(problem):
+    Y, log_f, log_B = problem
+    labels, log_weight = observed(Y), log_weight_of(0.2).requires_grad_()
+    assert gradcheck(
+        lambda f, B, w: outlier_log_likelihood(f, B, *labels, w),
+        (log_f, log_B, log_weight),
+    )
+
+
+def test_permuting_annotators_keeps_the_mixture(problem):
+    Y, log_f, log_B = problem
+    order, log_weight = np.array([2, 0, 3, 1]), log_weight_of(0.3)
+    value = outlier_log_likelihood(log_f, log_B, *observed(Y), log_weight)
+    permuted = outlier_log_likelihood(
+        log_f, log_B[order], *observed(Y[:, order]), log_weight
+    )
+    torch.testing.assert_close(permuted, value)

@@ -87,6 +87,20 @@ def test_confusion_logits_are_learned_only_if_asked_for(logits, batch, learn):
     assert (network.confusion_logits.grad is not None) == learn
 
 
+@pytest.mark.parametrize("learn", [True, False])
+def test_kinds_of_items_start_where_they_are_and_are_learned_only_if_asked_for(
+    logits, batch, learn
+):
+    log_weight = torch.tensor([0.7, 0.2, 0.1]).log()
+    network = CrowdNetwork(
+        nn.Linear(N_FEATURES, N_CLASSES), logits, True, log_weight, learn
+    )
+    output = network(batch)
+    torch.testing.assert_close(output[2], log_weight)
+    sum(part.sum() for part in output).backward()
+    assert (network.outlier_logits.grad is not None) == learn
+
+
 def test_log_posterior_is_wide_under_autocast(network, batch):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         log_posterior, log_confusion = network(batch)

@@ -170,6 +170,33 @@ def test_gathering_annotators_changes_neither_loss_nor_gradients(
     torch.testing.assert_close(results[0], results[1])
 
 
+def test_sample_weights_equal_repeated_items_in_the_loss_with_outliers(X, labels):
+    times = np.random.default_rng(2).integers(1, 4, size=N_ITEMS)
+    network = make_network(torch.float64)
+    network.outlier_logits = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    criterion = CrowdLoss("joint", "F", 0.1)
+    X = X.astype("f8")
+    weighted = CrowdDataset(X, labels, times.astype("f8"))
+    repeated = CrowdDataset(X, labels, items=np.repeat(np.arange(N_ITEMS), times))
+    loss, grads = loss_and_gradients(network, criterion, weighted, range(N_ITEMS))
+    other, wanted = loss_and_gradients(network, criterion, repeated, range(times.sum()))
+    torch.testing.assert_close(loss, other)
+    torch.testing.assert_close(grads, wanted)
+
+
+def test_evaluation_and_burn_in_know_no_outliers(X, labels):
+    network = make_network()
+    inputs, target = CrowdDataset(X, labels).__getitems__(range(N_ITEMS))
+    wanted = CrowdLoss("marginal")(network(**inputs), target)
+    network.outlier_logits = nn.Parameter(torch.zeros(3))
+    criterion = CrowdLoss("joint")
+    assert criterion(network(**inputs), target)[0] != wanted[0]
+    criterion.burn_in = True
+    torch.testing.assert_close(criterion(network(**inputs), target), wanted)
+    criterion.burn_in = False
+    torch.testing.assert_close(criterion.eval()(network(**inputs), target), wanted)
+
+
 @pytest.mark.parametrize("likelihood", ["marginal", "joint"])
 def test_the_loss_is_the_negative_mean_per_label(X, labels, likelihood):
     network = make_network()
