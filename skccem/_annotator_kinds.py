@@ -10,9 +10,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-# Labels times classes handled at once.
-_BLOCK_ENTRIES = 2**20
-
 
 def make_confusion_matrices(
     n_annotators, n_classes, *, kind="mixed", random_state=None, **kind_params
@@ -356,21 +353,6 @@ def check_matrices(confusion_matrices):
             "class is k."
         )
     return matrices
-
-
-def draw_answers(matrices, annotators, true_codes, rng):
-    """Class code that each annotator answers about the true class beside it."""
-    cumulative = matrices.cumsum(axis=2)
-    # Exactly one at the end: no draw can fall behind it, onto an impossible class.
-    cumulative /= cumulative[:, :, -1:]
-    draws = rng.uniform(size=len(annotators))
-    answers = np.empty(len(annotators), dtype=np.int64)
-    step = max(1, _BLOCK_ENTRIES // matrices.shape[2])
-    for start in range(0, len(answers), step):
-        block = slice(start, start + step)
-        rows = cumulative[annotators[block], true_codes[block]]
-        answers[block] = (rows <= draws[block, np.newaxis]).sum(axis=1)
-    return answers
 
 
 def participation_weights(participation, n_annotators, rng):

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ._annotations import CrowdLabels
-from ._annotator_kinds import check_matrices, draw_answers
+from ._annotator_kinds import check_matrices
+from ._answers import draw_answers
 
 _KINDS = ("other_class", "same_answer", "guesses")
 

@@ -8,11 +8,11 @@ from sklearn.utils import check_random_state
 from ._annotations import CrowdLabels
 from ._annotator_kinds import (
     check_matrices,
-    draw_answers,
     make_confusion_matrices,
     participation_rates,
     participation_weights,
 )
+from ._answers import draw_answers
 from ._identifiers import smallest_int
 from ._machine_annotators import make_machine_annotators
 from ._outlier_items import make_outliers
