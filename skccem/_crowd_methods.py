@@ -98,9 +98,7 @@ class CrowdMethods:
             ``(1 - r_i) q_i(k) + r_i f_k(x_i)``, with ``r_i`` of `outlier_proba`.
         """
         check_is_fitted(self)
-        labels = self._check_labels(y)
-        log_posterior = self._log_posterior(X)
-        check_lengths(log_posterior, labels)
+        labels, log_posterior = self._labels_and_log_posterior(X, y)
         return class_proba(labels, log_posterior, self._log_confusion, self._log_weight)
 
     def score(self, X, y, sample_weight=None):
@@ -135,9 +133,7 @@ class CrowdMethods:
             if not weight.any():
                 raise ValueError(_NOTHING_TO_SCORE)
             return accuracy_score(y, self.predict(X), sample_weight=weight)
-        labels = self._check_labels(y)
-        log_posterior = self._log_posterior(X)
-        check_lengths(log_posterior, labels)
+        labels, log_posterior = self._labels_and_log_posterior(X, y)
         weight = check_score_weight(sample_weight, labels.n_samples)
         weight = weight[labels.row_indices()]
         # Zero times the -inf of an excluded label would be NaN.
@@ -149,10 +145,14 @@ class CrowdMethods:
         )
         return float(np.average(log_likelihood[counted], weights=weight[counted]))
 
-    def _check_labels(self, y):
+    def _labels_and_log_posterior(self, X, y):
         if not is_crowd(y) and self.n_annotators_ == 1:
-            return check_targets(y, self.classes_)[0]
-        return check_known_crowd(y, self.classes_, self.annotators_)
+            labels, _ = check_targets(y, self.classes_)
+        else:
+            labels = check_known_crowd(y, self.classes_, self.annotators_)
+        log_posterior = self._log_posterior(X)
+        check_lengths(log_posterior, labels)
+        return labels, log_posterior
 
 
 class OutlierMethods(CrowdMethods):
@@ -188,9 +188,7 @@ class OutlierMethods(CrowdMethods):
                 "This fit knows no outliers: fit with outlier_share='auto', or a share "
                 "above 0, and to the labels of a crowd."
             )
-        labels = self._check_labels(y)
-        log_posterior = self._log_posterior(X)
-        check_lengths(log_posterior, labels)
+        labels, log_posterior = self._labels_and_log_posterior(X, y)
         return expit(
             outlier_log_odds(
                 labels, log_posterior, self._log_confusion, self._log_weight

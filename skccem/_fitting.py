@@ -382,13 +382,10 @@ def learned_parameters(net, X, labels, weight, active):
     log_weight : float64 ndarray of shape (3,) or None
         Of the kinds of items; None if no item is an outlier.
     """
-    log_weight = net.module_.outlier_logits
-    if log_weight is not None:
-        log_weight = log_weight.detach().cpu().double().numpy()
-        log_weight = log_weight - np.logaddexp.reduce(log_weight)
-    with torch.no_grad():
-        learned = net.module_.log_confusion().cpu().double().numpy()
-    learned = learned - np.logaddexp.reduce(learned, axis=2, keepdims=True)
+    network = net.module_
+    learned = _as_log_proba(network.log_confusion())
+    outliers = network.outlier_logits is not None
+    log_weight = _as_log_proba(network.log_weight()) if outliers else None
     seen = labels.select_annotators(labels.annotators[active])
     log_posterior = net.predict_log_posterior(X)
     posterior = class_proba(seen, log_posterior, learned, log_weight)
@@ -400,3 +397,9 @@ def learned_parameters(net, X, labels, weight, active):
     log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
     log_confusion[active] = learned
     return log_confusion, class_prior, log_weight
+
+
+def _as_log_proba(tensor):
+    """In double precision, where the probabilities of the last axis sum to one too."""
+    values = tensor.detach().cpu().double().numpy()
+    return values - np.logaddexp.reduce(values, axis=-1, keepdims=True)

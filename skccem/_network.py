@@ -71,13 +71,17 @@ class CrowdNetwork(nn.Module):
         -------
         log_posterior : Tensor of shape (n_items, n_classes)
         log_confusion : Tensor of shape (n_rows, n_classes, n_classes)
-        log_outlier : Tensor of shape (3,)
+        log_weight : Tensor of shape (3,)
             Only where items may be outliers: log-probabilities of the kinds of items.
         """
         output = self.log_posterior(X), self.log_confusion(annotators)
         if self.outlier_logits is None:
             return output
-        return *output, torch.log_softmax(self.outlier_logits, dim=0)
+        return *output, self.log_weight()
+
+    def log_weight(self):
+        """Log-probabilities of the kinds of items; there may be outliers."""
+        return torch.log_softmax(self.outlier_logits, dim=0)
 
     def log_posterior(self, X):
         logits = call_backbone(self.backbone, X)
