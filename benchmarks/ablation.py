@@ -14,7 +14,7 @@ import numpy as np
 from cases import name_of
 from common import command_of, parse_study, parser, versions
 from jobs import ABLATION_CASES, ABLATIONS, measure_ablation
-from study import markdown, mean_and_std, provenance, run_study
+from study import markdown, mean_and_std, provenance, publish, run_study
 
 # The first of the seeds.
 FIRST_SEED = 100
@@ -25,7 +25,7 @@ def summary(runs):
     problems = {}
     for run in runs:
         job = run["job"]
-        found = problems.setdefault(_title(job["problem"]), {})
+        found = problems.setdefault(name_of(job["problem"]), {})
         found.setdefault(job["variant"], []).append(run["result"])
     rows = [
         [
@@ -52,10 +52,6 @@ def _difference(problems, variant):
     ]
     error = np.std(differences, ddof=1) / np.sqrt(len(differences))
     return f"{np.mean(differences):+.3f} ± {error:.3f}"
-
-
-def _title(problem):
-    return problem if isinstance(problem, str) else name_of(problem)
 
 
 def main(argv=None):
@@ -93,8 +89,7 @@ def main(argv=None):
         f"Test accuracy, mean ± standard deviation of {options.seeds} seeds from "
         f"{FIRST_SEED} on.\n\n{summary(runs)}\n"
     )
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, options.out / f"{name}.md")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from common import Problem
+from common import Problem, load_real
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import resample
@@ -192,8 +192,17 @@ def simulated(case, seed, path, n_items):
     return _simulated(tuple(case.items()), seed, path, n_items)
 
 
+def problem_of(problem, seed, n_items, data_home):
+    """A real crowd by its name, or a simulated one by its case."""
+    if isinstance(problem, str):
+        return load_real(problem, data_home)
+    return simulated(problem, seed, None, n_items)
+
+
 def name_of(case):
-    """A case as the tables call it."""
+    """A case, or a real crowd, as the tables call it."""
+    if isinstance(case, str):
+        return case
     if case["kind"] == "machine":
         return f"machine, {case['missing_rate']:.0%} missing"
     return (

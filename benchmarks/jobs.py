@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from cases import simulate_outliers, simulated
+from cases import problem_of, simulate_outliers, simulated
 from common import load_real
 from methods import (
     FURTHER_METHODS,
@@ -129,10 +129,7 @@ def measure_outliers(case, outlier_share, seed, n_items, max_epochs):
 
 def measure_ablation(problem, variant, seed, n_items, max_epochs, data_home):
     """The measurements of a variant of the defaults on a real or a simulated crowd."""
-    if isinstance(problem, str):
-        problem = load_real(problem, data_home)
-    else:
-        problem = simulated(problem, seed, None, n_items)
+    problem = problem_of(problem, seed, n_items, data_home)
     method = partial(METHODS["skccem's defaults"], **ABLATIONS[variant])
     return fit_method(problem, method, seed, max_epochs=max_epochs).measure(problem)
 

@@ -12,7 +12,7 @@ import numpy as np
 from cases import name_of
 from common import command_of, parse_study, parser, versions
 from jobs import OUTLIER_CASES, OUTLIER_SHARES, measure_outliers
-from study import markdown, mean_and_std, provenance, run_study
+from study import markdown, mean_and_std, provenance, publish, run_study
 
 # The first of the seeds.
 FIRST_SEED = 200
@@ -115,8 +115,7 @@ def main(argv=None):
         "Difference to outlier_share=0, paired by crowd and seed, mean ± standard "
         f"error.\n\n{differences(runs)}\n"
     )
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, options.out / f"{name}.md")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from functools import partial
 from common import command_of, parse_study, parser, table, versions
 from jobs import FURTHER_METHODS, METHODS, PEERS, WIDE_PEERS, WITH_TRUTH, measure_real
 from peers import MODULES, import_peer
-from study import provenance, run_study
+from study import provenance, publish, run_study
 
 
 def peers_installed():
@@ -82,8 +82,7 @@ def main(argv=None):
                     results[run["job"]["method"]].append(run["result"])
             parts.append(table(title, results))
     text = "\n\n".join(parts) + "\n"
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, options.out / f"{name}.md")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from cases import name_of, simulated
-from common import load_real
+from cases import name_of, problem_of
 from methods import overrides_of
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
@@ -27,13 +26,6 @@ SPLITTERS = {
     "items": lambda seed: KFold(5, shuffle=True, random_state=seed),
     "labels": lambda seed: LabelKFold(5, random_state=seed),
 }
-
-
-def problem_of(problem, seed, n_items, data_home):
-    """A real crowd by its name, or a simulated one by its case."""
-    if isinstance(problem, str):
-        return load_real(problem, data_home)
-    return simulated(problem, seed, None, n_items)
 
 
 def folds_of(problem, splitter, seed):
@@ -58,7 +50,7 @@ def measure_search(
         instead of the file.
     """
     torch.set_num_threads(1)
-    name = problem if isinstance(problem, str) else name_of(problem)
+    name = name_of(problem)
     problem = problem_of(problem, seed, n_items, data_home)
     clf = CrowdClassifier(random_state=seed, **overrides_of(max_epochs))
     candidates = make_candidates(clf, likelihoods, CrowdClassifierCV().reg_strengths)

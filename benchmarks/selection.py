@@ -16,14 +16,14 @@ import json
 from functools import partial
 
 import numpy as np
-from cases import all_cases, name_of
+from cases import all_cases, name_of, problem_of
 from common import command_of, parse_study, parser, versions
 from held_out import WITH_TRUTH, WITHOUT_TRUTH, scores_in_fold
-from searches import folds_of, measure_search, problem_of
-from study import markdown, provenance, run_study
+from searches import folds_of, measure_search
+from study import markdown, provenance, publish, run_study
 
 from skccem import CrowdClassifier
-from skccem._candidates import select_candidate, standard_errors
+from skccem._candidates import select_candidate
 
 # The first of the seeds.
 FIRST_SEED = 300
@@ -63,15 +63,12 @@ def _has_several(problem):
 
 def choose(scores, strengths, rule):
     """The candidate that a rule takes by scores of shape (n_splits, n_candidates)."""
-    if rule != STRONGEST:
+    if rule == STRONGEST:
+        # The nearest to the strongest of all.
+        rule, default = "nearest", strengths.max()
+    else:
         default = CrowdClassifier().reg_strength
-        return select_candidate(scores, strengths, rule=rule, default=default)
-    mean = scores.mean(axis=0)
-    best = select_candidate(scores, strengths, rule="best")
-    allowed = mean[best] - mean <= standard_errors(scores, best)
-    allowed[best] = True
-    order = np.lexsort((-mean, -strengths))
-    return int(order[allowed[order]][0])
+    return select_candidate(scores, strengths, rule=rule, default=default)
 
 
 def searches_of(runs, directory, data_home):
@@ -114,7 +111,7 @@ def searches_of(runs, directory, data_home):
         known = accuracies[_key(job)]
         searches.append(
             {
-                "problem": _title(job["problem"]),
+                "problem": name_of(job["problem"]),
                 "seed": job["seed"],
                 "splitter": job["splitter"],
                 "candidates": result["candidates"],
@@ -132,10 +129,6 @@ def searches_of(runs, directory, data_home):
 
 def _key(job):
     return json.dumps(job["problem"]), job["seed"]
-
-
-def _title(problem):
-    return problem if isinstance(problem, str) else name_of(problem)
 
 
 def restrict(search, likelihoods):
@@ -323,8 +316,7 @@ def main(argv=None):
         "row, does not name the candidate that is best on the test items.\n\n"
         f"{summary(searches)}\n"
     )
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, options.out / f"{name}.md")
 
 
 if __name__ == "__main__":

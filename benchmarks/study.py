@@ -120,6 +120,12 @@ def mean_and_std(values, digits=3):
     return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
 
 
+def publish(text, path):
+    """Write what a study found to a file, and print it."""
+    path.write_text(text, encoding="utf-8")
+    print(text)
+
+
 def markdown(header, rows):
     """A Markdown table.
 

@@ -22,7 +22,7 @@ from cases import all_cases, name_of, simulate
 from common import command_of, parse_study, parser, versions
 from figures import draw_synthetic
 from jobs import COUPLED, OTHERS, measure_simulated
-from study import chosen, markdown, mean_and_std, provenance, run_study
+from study import chosen, markdown, mean_and_std, provenance, publish, run_study
 
 from skccem.metrics import selection_regret
 
@@ -143,9 +143,8 @@ def main(argv=None):
         "Mean ± standard deviation over the seeds.\n"
         f"\n{summary(problems)}\n"
     )
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
+    publish(text, options.out / f"{name}.md")
     draw_synthetic(problems, COUPLED, OTHERS, options.out / f"{name}.png")
-    print(text)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from cases import name_of
 from common import command_of, parse_study, parser, versions
 from jobs import ABLATION_CASES
 from searches import measure_warm_path
-from study import markdown, provenance, run_study
+from study import markdown, provenance, publish, run_study
 
 from skccem._candidates import select_candidate
 
@@ -28,7 +28,6 @@ def row_of(run):
     """A line of the table."""
     result = run["result"]
     warm, plain = result["warm"], result["plain"]
-    problem = run["job"]["problem"]
     scores, others = np.array(warm["scores"]), np.array(plain["scores"])
     # What all candidates of a fold share changes no choice.
     shift = (scores - others).mean(axis=1)
@@ -39,7 +38,7 @@ def row_of(run):
         for found in (scores, others)
     ]
     return [
-        problem if isinstance(problem, str) else name_of(problem),
+        name_of(run["job"]["problem"]),
         f"{plain['seconds']:.0f}",
         f"{warm['seconds']:.0f}",
         f"{warm['seconds'] / plain['seconds']:.2f}",
@@ -101,8 +100,7 @@ def main(argv=None):
         "joint log-likelihood per held-out label; differences are CrowdClassifierCV "
         f"less GridSearchCV, ± one standard error over folds.\n\n{rows}\n"
     )
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, options.out / f"{name}.md")
 
 
 if __name__ == "__main__":
