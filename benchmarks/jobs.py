@@ -8,9 +8,11 @@ from common import load_real
 from methods import (
     FURTHER_METHODS,
     METHODS,
+    N_NETWORKS,
     PAPER,
     STRENGTHS,
     WIDE,
+    averaged,
     crowd,
     fit_method,
     held_out_scores,
@@ -33,14 +35,18 @@ COUPLED = {
 }
 OTHERS = [
     "skccem's defaults",
-    "skccem's defaults, plain network",
+    "skccem's defaults, n_init=1",
+    "skccem's defaults, n_init=1, plain network",
     "majority vote, then the network",
     "Dawid-Skene, then the network",
     "the network on true labels",
 ]
 
 # Methods for real crowds that see no truth, and what the others regularise.
-WIDE_PEERS = {f"{peer}, wide": partial(PEERS[peer], **WIDE) for peer in PEERS}
+WIDE_PEERS = {
+    **{f"{peer}, wide": partial(PEERS[peer], **WIDE) for peer in PEERS},
+    **{f"{peer}, {N_NETWORKS} wide": averaged(PEERS[peer]) for peer in PEERS},
+}
 WITHOUT_TRUTH = {**METHODS, **FURTHER_METHODS, **PEERS, **WIDE_PEERS}
 WITH_TRUTH = {
     "CCEM, epoch chosen on truth": None,
@@ -48,9 +54,11 @@ WITH_TRUTH = {
     "W, epoch and strength chosen on truth": "W",
 }
 
-# Changes of the defaults, one at a time.
+# Changes of the coupled network's defaults, one at a time, and others beside it.
 ABLATIONS = {
-    "defaults": {},
+    "n_init=1": {},
+    "n_init=2": {"n_init": 2},
+    "n_init=4, the default": {"n_init": 4},
     "no burn-in": {"burn_in": 0},
     "burn-in 0.2": {"burn_in": 0.2},
     "burn-in 0.6": {"burn_in": 0.6},
@@ -130,7 +138,9 @@ def measure_outliers(case, outlier_share, seed, n_items, max_epochs):
 def measure_ablation(problem, variant, seed, n_items, max_epochs, data_home):
     """The measurements of a variant of the defaults on a real or a simulated crowd."""
     problem = problem_of(problem, seed, n_items, data_home)
-    method = partial(METHODS["skccem's defaults"], **ABLATIONS[variant])
+    method = partial(
+        METHODS["skccem's defaults"], **{"n_init": 1, **ABLATIONS[variant]}
+    )
     return fit_method(problem, method, seed, max_epochs=max_epochs).measure(problem)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 from common import Fitted
+from scipy.stats import mode
 from sklearn.model_selection import train_test_split
 
 from skccem import CrowdClassifier, DawidSkene, MajorityVote, TwoStageClassifier
@@ -26,11 +27,13 @@ NETWORK = {
     "confusion_lr": 2e-2,
     "batch_size": 100,
     "max_epochs": 100,
-    # Likelihood and regulariser from the first epoch on.
+    # Likelihood and regulariser from the first epoch on, and one network.
     "burn_in": 0,
+    "n_init": 1,
 }
-# What a better network alone is worth: that of skccem's defaults.
+# What a better network alone is worth: that of skccem's defaults, and as many of it.
 WIDE = {"hidden_layer_sizes": (512,), "dropout": 0.8}
+N_NETWORKS = CrowdClassifier().n_init
 PAPER = {"likelihood": "marginal", "init": "identity", "reg_strength": 0.01}
 # Strengths to choose from.
 STRENGTHS = [0.001, 0.01, 0.1]
@@ -52,7 +55,7 @@ def shared_network(seed, **overrides):
 
 def _fit_crowd(clf, problem):
     clf.fit(problem.X, problem.labels)
-    aggregated = clf.aggregate(problem.X, problem.labels)
+    aggregated = clf.classes_[clf.aggregated_proba_.argmax(axis=1)]
     return clf, aggregated, clf.confusion_matrices_
 
 
@@ -84,6 +87,43 @@ def _two_stage(aggregator):
 def _truth(problem, seed, **overrides):
     clf = shared_network(seed, **overrides).fit(problem.X, problem.truth)
     return clf, None, None
+
+
+class Averaged:
+    """Classifiers whose probabilities are averaged."""
+
+    def __init__(self, classifiers):
+        self.classifiers = classifiers
+
+    def score(self, X, y):
+        """Accuracy."""
+        proba = np.mean([clf.predict_proba(X) for clf in self.classifiers], axis=0)
+        return np.mean(self.classifiers[0].classes_[proba.argmax(axis=1)] == y)
+
+
+def averaged(method):
+    """A method with as many wide networks as skccem's defaults, averaged.
+
+    Of what is inferred for the training items the most frequent is taken, and of
+    matrices the mean.
+    """
+
+    def fit(problem, seed, **overrides):
+        rng = np.random.default_rng(seed)
+        runs = [
+            method(problem, number, **WIDE, **overrides)
+            for number in rng.integers(2**31, size=N_NETWORKS).tolist()
+        ]
+        classifiers, aggregated, matrices = zip(*runs, strict=True)
+        if aggregated[0] is not None:
+            aggregated = mode(aggregated, axis=0).mode
+        if matrices[0] is not None:
+            matrices = np.mean(matrices, axis=0)
+        return Averaged(classifiers), *(
+            None if found[0] is None else found for found in (aggregated, matrices)
+        )
+
+    return fit
 
 
 def held_out_scores(problem, params, seed, **overrides):
@@ -147,8 +187,9 @@ METHODS = {
     "CCEM + F (0.01)": crowd(**PAPER, regularizer="F"),
     "CCEM + W (0.01)": crowd(**PAPER, regularizer="W"),
     "skccem's defaults": _defaults,
-    "skccem's defaults, plain network": partial(
-        _defaults, **{name: NETWORK[name] for name in WIDE}
+    "skccem's defaults, n_init=1": partial(_defaults, n_init=1),
+    "skccem's defaults, n_init=1, plain network": partial(
+        _defaults, n_init=1, **{name: NETWORK[name] for name in WIDE}
     ),
     "the network on true labels": _truth,
 }
@@ -160,6 +201,14 @@ FURTHER_METHODS = {
         for name in METHODS
         if "defaults" not in name
     },
+    **{
+        f"{name}, {N_NETWORKS} wide": averaged(METHODS[name])
+        for name in METHODS
+        if "defaults" not in name
+    },
+    f"skccem's defaults, n_init=1, {N_NETWORKS} averaged": averaged(
+        METHODS["skccem's defaults, n_init=1"]
+    ),
     "CCEM + F, strength by held-out likelihood": _strength_by_likelihood(
         **PAPER, regularizer="F"
     ),

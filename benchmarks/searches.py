@@ -52,7 +52,7 @@ def measure_search(
     torch.set_num_threads(1)
     name = name_of(problem)
     problem = problem_of(problem, seed, n_items, data_home)
-    clf = CrowdClassifier(random_state=seed, **overrides_of(max_epochs))
+    clf = CrowdClassifier(random_state=seed, n_init=1, **overrides_of(max_epochs))
     candidates = make_candidates(clf, likelihoods, CrowdClassifierCV().reg_strengths)
     if splitter is None:
         (fold,) = folds_of(problem, None, seed)
@@ -98,7 +98,7 @@ def measure_warm_path(problem, seed, n_items, max_epochs, data_home):
     """
     torch.set_num_threads(1)
     problem = problem_of(problem, seed, n_items, data_home)
-    clf = CrowdClassifier(random_state=seed, **overrides_of(max_epochs))
+    clf = CrowdClassifier(random_state=seed, n_init=1, **overrides_of(max_epochs))
     cv = SPLITTERS["items"](seed)
     warm = CrowdClassifierCV(clf, cv=cv, refit=False)
     grid = {"reg_strength": warm.reg_strengths}

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from ._outliers import outlier_log_joint
 from ._probability import log_joint_proba, log_sum_exp
 
 # Powers of a posterior from nearly uniform to nearly certain.
@@ -28,12 +29,104 @@ def sharpen(log_posterior, power):
     return scaled - log_sum_exp(scaled)[:, np.newaxis]
 
 
+class HeldOutLabels:
+    """Labels by which the posteriors of many classifiers are calibrated and judged.
+
+    What does not depend on the posteriors is computed once.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+    weight : ndarray of shape (n_samples,), optional
+        Of the items, and so of their labels.
+    log_weight : ndarray of shape (3,), optional
+        Of the kinds of items, as in ``_outliers``; None if no item is an outlier.
+    """
+
+    def __init__(self, labels, log_confusion, weight=None, log_weight=None):
+        weight = np.ones(labels.n_samples) if weight is None else weight
+        # Zero times the -inf of what the model excludes would be NaN.
+        self._counted = np.flatnonzero((weight > 0) & (labels.labels_per_item > 0))
+        labels, self._weight = labels[self._counted], weight[self._counted]
+        self._n_labels = self._weight @ labels.labels_per_item
+        self._given_class = log_joint_proba(
+            labels.label_indicator(), log_confusion, 0.0
+        )
+        self._outlier = None
+        if log_weight is not None:
+            self._given_class += log_weight[0]
+            outlier = outlier_log_joint(labels, log_confusion, log_weight)
+            self._outlier = np.logaddexp(*outlier)
+
+    def log_likelihood(self, log_posterior, power=1.0):
+        """Log probability of each item's labels together.
+
+        Parameters
+        ----------
+        log_posterior : ndarray of shape (n_samples, n_classes)
+        power : float, default=1.0
+            Of the posteriors.
+
+        Returns
+        -------
+        float
+            Of ``log sum_k f_k(x_i) prod_m B_m[k, y_im]`` the sum over items by the
+            number of labels; ``-inf`` if the model excludes what counts.
+        """
+        log_posterior = log_posterior[self._counted].astype(np.float64)
+        return self._mean(log_posterior, power)
+
+    def _mean(self, log_posterior, power):
+        log_joint = log_sum_exp(self._given_class + sharpen(log_posterior, power))
+        if self._outlier is not None:
+            log_joint = np.logaddexp(log_joint, self._outlier)
+        return float(self._weight @ log_joint / self._n_labels)
+
+    def calibrate(self, log_posterior):
+        """The power of the posteriors under which the labels are most likely.
+
+        Temperature scaling [1]_, by one number for all items.
+
+        Parameters
+        ----------
+        log_posterior : ndarray of shape (n_samples, n_classes)
+
+        Returns
+        -------
+        log_likelihood : float
+            As `log_likelihood`, with that power.
+        power : float
+            From 1/20 to 20.
+
+        References
+        ----------
+        .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of
+           modern neural networks", ICML 2017.
+        """
+        log_posterior = log_posterior[self._counted].astype(np.float64)
+        as_it_is = self._mean(log_posterior, 1.0)
+        if np.isneginf(as_it_is):
+            return as_it_is, 1.0
+        bound = np.log(_LARGEST_POWER)
+        found = minimize_scalar(
+            lambda log_power: -self._mean(log_posterior, np.exp(log_power)),
+            bounds=(-bound, bound),
+            method="bounded",
+            options={"xatol": 1e-3},
+        )
+        # The search may end in another mode than that of the posteriors as they are.
+        if -found.fun < as_it_is:
+            return as_it_is, 1.0
+        return float(-found.fun), float(np.exp(found.x))
+
+
 def calibrated_log_likelihood(labels, log_posterior, log_confusion, weight=None):
     """Log probability of each item's labels together, with calibrated posteriors.
 
-    The posteriors are raised to the power under which the labels are most likely
-    (temperature scaling [1]_), one number for all items. What they name as most
-    probable does not depend on it, nor does the result on how confident they were.
+    The posteriors are raised to the power under which the labels are most likely. What
+    they name as most probable does not depend on it, nor does the result on how
+    confident they were.
 
     Parameters
     ----------
@@ -46,40 +139,7 @@ def calibrated_log_likelihood(labels, log_posterior, log_confusion, weight=None)
 
     Returns
     -------
-    log_likelihood : float
-        Of ``log sum_k f_k(x_i) prod_m B_m[k, y_im]`` the sum over items by the number
-        of labels; ``-inf`` if the model excludes what counts.
-    power : float
-        From 1/20 to 20.
-
-    References
-    ----------
-    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern
-       neural networks", ICML 2017.
+    log_likelihood, power : float
+        As of `HeldOutLabels.calibrate`.
     """
-    weight = np.ones(labels.n_samples) if weight is None else weight
-    # Zero times the -inf of what the model excludes would be NaN.
-    counted = np.flatnonzero((weight > 0) & (labels.labels_per_item > 0))
-    labels, weight = labels[counted], weight[counted]
-    log_posterior = log_posterior[counted].astype(np.float64)
-    n_labels = weight @ labels.labels_per_item
-    of_labels = log_joint_proba(labels.label_indicator(), log_confusion, 0.0)
-
-    def mean(power):
-        log_joint = of_labels + sharpen(log_posterior, power)
-        return float(weight @ log_sum_exp(log_joint) / n_labels)
-
-    as_it_is = mean(1.0)
-    if np.isneginf(as_it_is):
-        return as_it_is, 1.0
-    bound = np.log(_LARGEST_POWER)
-    found = minimize_scalar(
-        lambda log_power: -mean(np.exp(log_power)),
-        bounds=(-bound, bound),
-        method="bounded",
-        options={"xatol": 1e-3},
-    )
-    # The search may end in another mode than that of the posteriors as they are.
-    if -found.fun < as_it_is:
-        return as_it_is, 1.0
-    return float(-found.fun), float(np.exp(found.x))
+    return HeldOutLabels(labels, log_confusion, weight).calibrate(log_posterior)

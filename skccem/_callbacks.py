@@ -5,6 +5,9 @@ from skorch.callbacks import (
     Callback,
     EarlyStopping,
     EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+    ParamMapper,
     PassthroughScoring,
     PrintLog,
 )
@@ -15,9 +18,13 @@ OWN_CALLBACKS = {
     "burn_in",
     "early_stopping",
     "epoch_timer",
+    "held_out_score",
     "print_log",
     "progress",
 }
+
+# Those of skorch that act on training rather than watch it.
+_ACTING = LRScheduler | GradientNormClipping | ParamMapper
 
 # What the net records for callbacks alone.
 _FOR_CALLBACKS = {"batches", "train_loss_best", "valid_loss_best"}
@@ -57,6 +64,22 @@ class EarlyStoppingAfterBurnIn(EarlyStopping):
     def on_epoch_end(self, net, **kwargs):
         if len(net.history) > self.burn_in:
             super().on_epoch_end(net, **kwargs)
+
+
+class HeldOutScore(Callback):
+    """Records after each epoch how well labels that are held out are predicted.
+
+    Parameters
+    ----------
+    score : callable
+        From the net to a number.
+    """
+
+    def __init__(self, score):
+        self.score = score
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("held_out_score", self.score(net))
 
 
 class ProgressBar(Callback):
@@ -100,22 +123,67 @@ def make_callbacks(verbose, patience=None, burn_in=0):
     """
     callbacks = [("burn_in", BurnIn(burn_in))] if burn_in else []
     if patience is not None:
-        stopping = EarlyStoppingAfterBurnIn(
-            burn_in,
-            monitor="valid_log_likelihood",
-            lower_is_better=False,
-            patience=patience,
-            load_best=True,
-            # A relative threshold would take a slightly worse likelihood as better.
-            threshold=0,
-            sink=_silence,
-        )
+        stopping = stop_early("valid_log_likelihood", patience, burn_in)
         callbacks.append(("early_stopping", stopping))
     if verbose == 1:
         callbacks.append(("progress", ProgressBar()))
     elif verbose > 1:
         callbacks.append(("print_log", PrintLog()))
     return callbacks
+
+
+def stop_early(monitor, patience, burn_in=0):
+    """Early stopping that keeps the best weights.
+
+    Parameters
+    ----------
+    monitor : str
+        What the history holds and should rise.
+    patience : int
+        Epochs without a better value.
+    burn_in : int
+        Epochs at the beginning that do not count.
+
+    Returns
+    -------
+    EarlyStoppingAfterBurnIn
+    """
+    return EarlyStoppingAfterBurnIn(
+        burn_in,
+        monitor=monitor,
+        lower_is_better=False,
+        patience=patience,
+        load_best=True,
+        # A relative threshold would take a slightly worse likelihood as better.
+        threshold=0,
+        sink=_silence,
+    )
+
+
+def acting_callbacks(callbacks):
+    """The callbacks that networks beside the coupled one need as well.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        That ``check_callbacks`` let pass.
+
+    Returns
+    -------
+    list
+        Those that schedule learning rates, clip gradients, or freeze or initialise
+        parameters. Not those that go by held-out likelihood, which only the coupled
+        network has.
+    """
+    chosen = []
+    for given in callbacks or []:
+        callback = given[1] if _is_named(given) else given
+        kind = callback if isinstance(callback, type) else type(callback)
+        monitor = getattr(callback, "monitor", None)
+        held_out = isinstance(monitor, str) and monitor.startswith("valid_")
+        if issubclass(kind, _ACTING) and not held_out:
+            chosen.append(given)
+    return chosen
 
 
 def check_callbacks(callbacks):

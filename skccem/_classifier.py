@@ -9,21 +9,25 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._callbacks import documented_history
+from ._callbacks import documented_history, make_callbacks
 from ._crowd_methods import OutlierMethods
+from ._ensemble import has_ensemble, predict_with_all, train_ensemble
 from ._features import check_lengths, item_shape, number_type
 from ._fitting import (
+    LabelledItems,
     burn_in_epochs,
     checked_items,
-    learned_parameters,
+    learned_annotators,
     new_backbone,
     new_datasets,
     new_network,
     start_log_confusion,
     unchanged_if_it_fails,
+    usable_items,
 )
 from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
-from ._outliers import share_of, start_log_weight
+from ._outliers import class_proba, share_of, start_log_weight
+from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._targets import (
@@ -100,6 +104,13 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         Items in a batch, at most; batches are of even size. None for all at once.
     max_epochs : int, default=100
         Passes over the labelled items.
+    n_init : int, default=4
+        Networks whose probabilities are averaged. 1 is the coupled network alone. With
+        more, `fit` goes on by cross-fitting, see Notes: five networks that are each
+        trained on four fifths of the items, and then ``n_init - 1`` new ones. With the
+        default this takes about five times as long as with 1, and prediction four
+        times. It makes a difference where the network learns mistakes in the labels by
+        heart.
     early_stopping : bool, default=False
         Whether to hold out some items, to stop when the likelihood of their labels has
         not risen for `n_iter_no_change` epochs after the burn-in, and to keep the best
@@ -110,14 +121,21 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         Patience of early stopping, in epochs.
     callbacks : list of skorch callbacks, default=None
         Called along with the estimator's own. Not those that score targets, such as
-        EpochScoring.
+        EpochScoring. They follow the training of the coupled network. Copies of those
+        that schedule learning rates (LRScheduler), clip gradients
+        (GradientNormClipping), or freeze or initialise parameters (ParamMapper) act on
+        the others of `n_init` as well, unless they monitor held-out likelihood.
     device : str or torch.device, default="auto"
         "auto" is "cuda" where there is one and "cpu" elsewhere.
     classes : array-like of shape (n_classes,), default=None
         All classes, for labels in which some may not occur. By default those of the
         `CrowdLabels`, or those that occur.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last solution, with a new optimiser.
+        Whether `fit` goes on from the last solution, with a new optimiser. It is the
+        coupled network that does, alone whatever `n_init` says.
+    n_jobs : int, default=None
+        Networks beside the coupled one that are trained at the same time, in worker
+        processes; -1 for as many as there are processors. It changes no result.
     random_state : int, RandomState or None, default=None
         Of initial weights, dropout, order of items and held-out items. An int makes
         fits bit-identical on one machine, also in worker processes: the perceptron has
@@ -143,8 +161,13 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
         ``[m, k, l]`` = P(annotator m says class l, given the true class is k). Rows sum
         to one. An annotator without labels to train on has the pooled matrix.
+    aggregated_proba_ : ndarray of shape (n_samples, n_classes)
+        Probabilities of the true classes of the items of the fit, given their labels
+        and features: what `aggregate_proba` says with ``n_init=1``. With more, what it
+        would say with networks that did not see the item's labels, which would
+        otherwise count twice; of an item without labels, ``f(x)``.
     class_prior_ : ndarray of shape (n_classes,)
-        Estimated frequencies of the true classes among the labelled items.
+        Their mean over the items with labels.
     outlier_share_ : float
         The share of items that are outliers, given or learned.
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
@@ -152,11 +175,13 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         For each epoch `train_loss`, `train_log_likelihood` (per label, of the
         likelihood that is trained in that epoch, without the regulariser), `dur` in
         seconds and, with early stopping, `valid_loss` and `valid_log_likelihood` (per
-        label, marginal). And what your `callbacks` record.
+        label, marginal). And what your `callbacks` record. Of the coupled network.
     n_iter_ : int
-        Epochs of the last fit.
+        Epochs of the coupled network in the last fit.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` holds the torch module.
+        The coupled network; ``net_.module_`` holds the torch module.
+    nets_ : list of skorch.NeuralNet
+        Those whose probabilities are averaged; the first is `net_`.
     n_features_in_ : int
         Where items are rows of an array of two axes.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -169,7 +194,21 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     Notes
     -----
     One-dimensional `y` is one annotator who makes no mistakes, whose matrix is fixed
-    to the identity: the estimator is then an ordinary classifier.
+    to the identity: the estimator is then an ordinary classifier, of one network.
+
+    The matrices take many epochs, in which the network learns mistakes in the labels by
+    heart. With ``n_init > 1`` an iteration of expectation maximisation [2]_ follows, in
+    which no network judges what it was trained on (cross-fitting [5]_): the items are
+    cut into five parts, and for each part a new network is trained on the others, with
+    the matrices as they are and the same loss, until it predicts the labels of the part
+    best. The likelihood of these is that of an item's labels together, with calibrated
+    probabilities as in `CrowdClassifierCV`; the patience is a fifth of the epochs. What
+    the five say about their parts and the labels give `aggregated_proba_`, by steps in
+    which the matrices are counted anew (not with ``confusion_lr=0``): half a
+    pseudo-label in each row follows what all annotators say. Then ``n_init - 1`` new
+    networks are trained on all items, with the cross-entropy to `aggregated_proba_` as
+    loss and for as many epochs as the coupled one. Its probabilities and theirs are
+    averaged. Where only one item has labels, there is only the coupled network.
 
     References
     ----------
@@ -182,6 +221,8 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
        annotator confusion", CVPR 2019.
     .. [4] T. Nguyen, S. Ibrahim and X. Fu, "Noisy label learning with
        instance-dependent outliers: identifiability via crowd wisdom", NeurIPS 2024.
+    .. [5] V. Chernozhukov et al., "Double/debiased machine learning for treatment and
+       structural parameters", The Econometrics Journal 21 (1), 2018.
 
     Examples
     --------
@@ -234,6 +275,8 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         "device": [str, torch.device],
         "classes": ["array-like", None],
         "warm_start": ["boolean"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "net_params": [dict, None],
@@ -258,6 +301,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         weight_decay=0.0,
         batch_size=100,
         max_epochs=100,
+        n_init=4,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -265,6 +309,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         device="auto",
         classes=None,
         warm_start=False,
+        n_jobs=None,
         random_state=None,
         verbose=0,
         net_params=None,
@@ -285,6 +330,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.n_init = n_init
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -292,6 +338,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.device = device
         self.classes = classes
         self.warm_start = warm_start
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
@@ -336,8 +383,8 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         -----
         UnusedDataWarning
             If items have no labels, which are left out of training, or annotators gave
-            none, or only to items that early stopping holds out, and get the pooled
-            confusion matrix. All are counted.
+            none, or with ``n_init=1`` only to items that early stopping holds out, and
+            get the pooled confusion matrix. All are counted.
         """
         self._validate_params()
         check_settings(self)
@@ -353,6 +400,8 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
 
+        used = usable_items(labels, weight)
+        ensemble = has_ensemble(self, crowd, used)
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         train_set, valid_set, trained = new_datasets(self, X, labels, weight, rng)
@@ -366,14 +415,27 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
             network = new_network(backbone, start[trained], crowd, log_weight, learns)
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
-            net = new_net(self, network, X, seed, device, n_burn_in)
+            patience = self.n_iter_no_change if self.early_stopping else None
+            own = make_callbacks(self.verbose, patience, n_burn_in)
+            net = new_net(self, network, X, seed, device, own)
             if crowd:
                 active = active_annotators(labels, weight)
-                warn_unused(labels, active, trained, stacklevel=4)
+                # The others learn from what early stopping holds out, too.
+                alone = not (ensemble and self.confusion_lr)
+                warn_unused(labels, active, trained if alone else None, stacklevel=4)
             net.train(train_set, valid_set)
-            self._log_confusion, self.class_prior_, self._log_weight = (
-                learned_parameters(net, X, labels, weight, trained)
+            log_posterior = net.predict_log_posterior(X)
+        annotators = learned_annotators(net, labels, log_posterior, weight, trained)
+        nets, aggregated = [net], class_proba(labels, log_posterior, *annotators)
+        if ensemble:
+            data = LabelledItems(X, labels, weight, used)
+            epochs = len(net.history)
+            nets, annotators, aggregated = train_ensemble(
+                self, nets, data, annotators, epochs, rng, device
             )
+        self.aggregated_proba_ = aggregated
+        self.class_prior_ = mean_over_labelled(labels, aggregated, weight)
+        self._log_confusion, self._log_weight = annotators
         self.confusion_matrices_ = np.exp(self._log_confusion)
         self.outlier_share_ = share_of(self._log_weight)
         self.classes_ = labels.classes
@@ -382,7 +444,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.n_labels_per_annotator_ = labels.labels_per_annotator
         self.history_ = documented_history(net)
         self.n_iter_ = len(net.history)
-        self.net_, self._item_shape = net, item_shape(X)
+        self.net_, self.nets_, self._item_shape = net, nets, item_shape(X)
         return self
 
     def predict(self, X):
@@ -409,16 +471,14 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            ``f(x)``; rows sum to one.
+            ``f(x)``, the mean over `nets_`; rows sum to one.
         """
         check_is_fitted(self)
         return np.exp(self._log_posterior(X))
 
     def _log_posterior(self, X):
-        net = self.net_
-        X = checked_items(self, X, net.device, net)
-        with reproducible(self.module, net.seed, net.device):
-            return net.predict_log_posterior(X)
+        X = checked_items(self, X, self.net_.device, self.net_)
+        return predict_with_all(self, self.nets_, X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

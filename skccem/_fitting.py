@@ -6,17 +6,18 @@ The skorch net that they train comes from ``_net_settings``.
 import copy
 import functools
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from skorch.utils import to_tensor
 
+from ._annotations import CrowdLabels
 from ._features import check_features, item_shape, n_items, number_type, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
 from ._outliers import class_proba
 from ._probability import (
     expected_counts,
-    mean_over_labelled,
     pooled_confusion,
     safe_log,
 )
@@ -24,6 +25,30 @@ from ._random_state import reproducible
 from ._start import start_confusion
 from ._targets import active_annotators
 from ._training import CrowdDataset
+
+
+class LabelledItems(NamedTuple):
+    """What networks are trained on."""
+
+    X: object
+    labels: CrowdLabels
+    # Of each item; None where all have the same.
+    weight: np.ndarray | None
+    # Those with labels and a positive weight, increasing.
+    used: np.ndarray
+
+    def weight_of(self, items):
+        """The weights of some items, or None."""
+        return None if self.weight is None else self.weight[items]
+
+
+class Annotators(NamedTuple):
+    """What is known of the annotators, and of how many items are outliers."""
+
+    # Of shape (n_annotators, n_classes, n_classes).
+    log_confusion: np.ndarray
+    # Of the kinds of items, of shape (3,); None if no item is an outlier.
+    log_weight: np.ndarray | None
 
 
 def unchanged_if_it_fails(fit):
@@ -84,8 +109,19 @@ def burn_in_epochs(estimator):
     return int(burn_in)
 
 
-def _usable_items(labels, weight):
-    """Items with labels and a positive weight."""
+def usable_items(labels, weight):
+    """Items with labels and a positive weight.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    int ndarray
+        Increasing.
+    """
     usable = labels.labels_per_item > 0
     return np.flatnonzero(usable if weight is None else usable & (weight > 0))
 
@@ -108,7 +144,7 @@ def split_items(labels, weight, validation_fraction, rng):
     train_items, valid_items : int ndarrays
         Increasing.
     """
-    items = _usable_items(labels, weight)
+    items = usable_items(labels, weight)
     if not validation_fraction:
         return items, items[:0]
     n_valid = int(np.ceil(validation_fraction * len(items)))
@@ -313,6 +349,21 @@ def accepted_dtypes(module, device, net=None):
     return [np.float64, np.float32] if device == "cpu" else [np.float32]
 
 
+def network_weight(weight, X):
+    """Weights of items as networks are trained with: only their ratios matter.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,) or None
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+    """
+    return None if weight is None else (weight / weight.max()).astype(number_type(X))
+
+
 def new_datasets(estimator, X, labels, weight, rng):
     """Training and held-out data; None for the latter without early stopping.
 
@@ -322,7 +373,6 @@ def new_datasets(estimator, X, labels, weight, rng):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     labels : CrowdLabels
     weight : ndarray of shape (n_samples,) or None
-        Only their ratios matter.
     rng : RandomState
 
     Returns
@@ -344,8 +394,7 @@ def new_datasets(estimator, X, labels, weight, rng):
     trained = active_annotators(labels[train_items])
     seen = labels.select_annotators(labels.annotators[trained])
     gather = estimator.regularizer not in {"W", "trace"}
-    if weight is not None:
-        weight = (weight / weight.max()).astype(number_type(X))
+    weight = network_weight(weight, X)
     train_set, valid_set = (
         CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], gather)
         for items in (train_items, valid_items)
@@ -359,44 +408,41 @@ def new_datasets(estimator, X, labels, weight, rng):
     return train_set, valid_set if len(valid_set) else None, trained
 
 
-def learned_parameters(net, X, labels, weight, active):
-    """What the annotators turned out to be, and how frequent the classes are.
+def learned_annotators(net, labels, log_posterior, weight, active):
+    """What the annotators turned out to be.
 
     Parameters
     ----------
     net : CrowdNet
         Trained on the annotators who gave labels, in their order.
-    X : ndarray, CSR, dict of arrays, or torch Dataset
     labels : CrowdLabels
         Of all annotators.
+    log_posterior : ndarray of shape (n_samples, n_classes)
+        That the net predicts.
     weight : ndarray of shape (n_samples,) or None
     active : bool ndarray of shape (n_annotators,)
         Which annotators gave labels that count.
 
     Returns
     -------
-    log_confusion : float64 ndarray of shape (n_annotators, n_classes, n_classes)
-        An annotator without labels has the pooled matrix: each row is the mean of the
-        others', weighted by how many labels they gave to items of the class.
-    class_prior : float64 ndarray of shape (n_classes,)
-    log_weight : float64 ndarray of shape (3,) or None
-        Of the kinds of items; None if no item is an outlier.
+    Annotators
+        In double precision. An annotator without labels has the pooled matrix: each row
+        is the mean of the others', weighted by how many labels they gave to items of
+        the class.
     """
     network = net.module_
     learned = _as_log_proba(network.log_confusion())
     outliers = network.outlier_logits is not None
     log_weight = _as_log_proba(network.log_weight()) if outliers else None
-    seen = labels.select_annotators(labels.annotators[active])
-    log_posterior = net.predict_log_posterior(X)
-    posterior = class_proba(seen, log_posterior, learned, log_weight)
-    class_prior = mean_over_labelled(labels, posterior, weight)
     if active.all():
-        return learned, class_prior, log_weight
+        return Annotators(learned, log_weight)
+    seen = labels.select_annotators(labels.annotators[active])
+    posterior = class_proba(seen, log_posterior, learned, log_weight)
     n_answers = expected_counts(seen, posterior, weight).sum(axis=2, keepdims=True)
-    pooled = safe_log(pooled_confusion(n_answers * np.exp(learned)))
-    log_confusion = np.repeat(pooled[np.newaxis], len(active), axis=0)
+    log_confusion = np.empty((len(active), *learned.shape[1:]))
     log_confusion[active] = learned
-    return log_confusion, class_prior, log_weight
+    log_confusion[~active] = safe_log(pooled_confusion(n_answers * np.exp(learned)))
+    return Annotators(log_confusion, log_weight)
 
 
 def _as_log_proba(tensor):

@@ -144,6 +144,9 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
     tell more of its class than the same labels one by one. With one label an item only
     the power makes a difference.
 
+    In the folds it is the coupled network alone that is scored (``n_init=1``): what
+    follows it in the last fit has no strength of its own.
+
     Training begins with a burn-in that is the same for all candidates (`burn_in` of
     `CrowdClassifier`). In each fold it is trained once, and each candidate goes on from
     there, with a new optimiser, for the other epochs. Where there is no burn-in, `y`
@@ -265,7 +268,7 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         _check_rule(self.rule, len(folds))
 
         # A fold may lack a class.
-        template = clone(estimator).set_params(classes=labels.classes)
+        template = clone(estimator).set_params(classes=labels.classes, n_init=1)
         n_burn_in = shared_epochs(template, candidates) if crowd else 0
         scores, seconds = self._search(
             template, candidates, n_burn_in, checked, folds, weight
@@ -330,12 +333,14 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
     annotators_ = _of_best("annotators_")
     n_annotators_ = _of_best("n_annotators_")
     confusion_matrices_ = _of_best("confusion_matrices_")
+    aggregated_proba_ = _of_best("aggregated_proba_")
     class_prior_ = _of_best("class_prior_")
     outlier_share_ = _of_best("outlier_share_")
     n_labels_per_annotator_ = _of_best("n_labels_per_annotator_")
     history_ = _of_best("history_")
     n_iter_ = _of_best("n_iter_")
     net_ = _of_best("net_")
+    nets_ = _of_best("nets_")
     n_features_in_ = _of_best("n_features_in_")
     feature_names_in_ = _of_best("feature_names_in_")
     _log_confusion = _of_best("_log_confusion")

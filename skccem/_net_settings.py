@@ -6,7 +6,7 @@ from numbers import Integral
 
 import torch
 
-from ._callbacks import OWN_CALLBACKS, check_callbacks, make_callbacks
+from ._callbacks import OWN_CALLBACKS, check_callbacks
 from ._outliers import check_outlier_share
 from ._training import CrowdNet, prediction_batch_size
 
@@ -163,7 +163,7 @@ def choose_device(device):
     return str(device)
 
 
-def new_net(estimator, network, X, seed, device, burn_in=0):
+def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
     """The skorch net with the estimator's settings.
 
     Parameters
@@ -173,14 +173,15 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
     X : ndarray, CSR, dict of arrays, or torch Dataset
     seed : int
     device : str
-    burn_in : int
-        Epochs of CCEM alone, with which training begins.
+    callbacks : sequence of skorch callbacks
+        Before those of the user.
+    **changes
+        Of the arguments that the settings make.
 
     Returns
     -------
     CrowdNet
     """
-    patience = estimator.n_iter_no_change if estimator.early_stopping else None
     full_batch = estimator.batch_size is None
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     # Not every optimiser has a weight decay to be told of.
@@ -190,9 +191,6 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
     if network.outlier_logits is not None:
         coupling.append("outlier_logits")
     settings = {
-        "criterion__likelihood": estimator.likelihood,
-        "criterion__regularizer": estimator.regularizer,
-        "criterion__reg_strength": estimator.reg_strength,
         "optimizer": optimizer,
         "optimizer__param_groups": [
             (name, {"lr": estimator.confusion_lr} | no_decay) for name in coupling
@@ -202,11 +200,15 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
         "max_epochs": estimator.max_epochs,
         "device": device,
         "callbacks": [
-            *make_callbacks(estimator.verbose, patience, burn_in),
+            *callbacks,
             *(estimator.callbacks or []),
         ],
         "verbose": max(int(estimator.verbose) - 1, 0),
     }
+    if "criterion" not in changes:
+        settings["criterion__likelihood"] = estimator.likelihood
+        settings["criterion__regularizer"] = estimator.regularizer
+        settings["criterion__reg_strength"] = estimator.reg_strength
     if estimator.module is None and not full_batch:
         settings["iterator_valid__batch_size"] = prediction_batch_size(
             estimator.batch_size, X.shape[1]
@@ -214,6 +216,7 @@ def new_net(estimator, network, X, seed, device, burn_in=0):
     if decays:
         settings["optimizer__weight_decay"] = estimator.weight_decay
     settings.update(check_net_params(estimator.net_params))
+    settings.update(changes)
     return CrowdNet(network, seed=seed, **settings)
 
 

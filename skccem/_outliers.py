@@ -9,7 +9,7 @@ order. ``_losses.outlier_log_likelihood`` is the same model in torch.
 from numbers import Real
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from ._probability import joint_log_likelihood, posterior_log_proba
 
@@ -80,6 +80,26 @@ def share_of(log_weight):
     return 0.0 if log_weight is None else float(np.exp(log_weight[1:]).sum())
 
 
+def outlier_log_joint(labels, log_confusion, log_weight):
+    """Log probability that an item is an outlier of a kind and has these labels.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+    log_weight : ndarray of shape (3,)
+
+    Returns
+    -------
+    elsewhere, guessed : ndarrays of shape (n_samples,)
+    """
+    log_classes = np.log(labels.n_classes)
+    flat = np.full(labels.n_classes, -log_classes)
+    elsewhere = log_weight[1] + joint_log_likelihood(labels, flat, log_confusion)
+    guessed = log_weight[2] - labels.labels_per_item * log_classes
+    return elsewhere, guessed
+
+
 def outlier_log_odds(labels, log_posterior, log_confusion, log_weight):
     """Log odds that each item is an outlier.
 
@@ -96,12 +116,9 @@ def outlier_log_odds(labels, log_posterior, log_confusion, log_weight):
         Of an item without labels those of any item; ``inf`` where the matrices exclude
         the labels.
     """
-    log_classes = np.log(labels.n_classes)
-    flat = np.full(labels.n_classes, -log_classes)
     usual = log_weight[0] + joint_log_likelihood(labels, log_posterior, log_confusion)
-    elsewhere = log_weight[1] + joint_log_likelihood(labels, flat, log_confusion)
-    guessed = log_weight[2] - labels.labels_per_item * log_classes
-    return np.logaddexp(elsewhere, guessed) - usual
+    outlier = outlier_log_joint(labels, log_confusion, log_weight)
+    return np.logaddexp(*outlier) - usual
 
 
 def class_proba(labels, log_posterior, log_confusion, log_weight=None):
@@ -127,3 +144,29 @@ def class_proba(labels, log_posterior, log_confusion, log_weight=None):
     log_odds = outlier_log_odds(labels, log_posterior, log_confusion, log_weight)
     outlier = expit(log_odds)[:, np.newaxis]
     return (1 - outlier) * posterior + outlier * np.exp(log_posterior)
+
+
+def answered_proba(labels, log_posterior, log_confusion, log_weight):
+    """Probabilities of the classes that the annotators' matrices answered from.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    log_posterior : ndarray of shape (n_samples, n_classes)
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+    log_weight : ndarray of shape (3,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Of an item's class, or of the one that an outlier's labels follow. What lacks to
+        a sum of one is the probability that they are guesses.
+    """
+    flat = np.full(labels.n_classes, -np.log(labels.n_classes))
+    usual = log_weight[0] + joint_log_likelihood(labels, log_posterior, log_confusion)
+    elsewhere, guessed = outlier_log_joint(labels, log_confusion, log_weight)
+    kinds = softmax(np.stack([usual, elsewhere, guessed], axis=1), axis=1)
+    return sum(
+        kinds[:, [kind]] * np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+        for kind, log_prior in enumerate([log_posterior, flat])
+    )

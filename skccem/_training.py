@@ -331,24 +331,27 @@ class CrowdNet(NeuralNet):
             if parameter.requires_grad and not torch.isfinite(parameter).all():
                 raise diverged(self, f"{name} is not finite after training")
 
-    def predict_log_posterior(self, X):
+    def predict_log_posterior(self, X, items=None):
         """Log of the classifier's probabilities, in evaluation mode.
 
         Parameters
         ----------
         X : ndarray, CSR, dict of arrays, or torch Dataset
             What ``check_features`` returned.
+        items : int ndarray of shape (n_samples,), optional
+            The rows to predict; all by default.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             In the precision of the network.
         """
+        dataset = CrowdDataset(X, items=items)
         self._set_training(False)
         with torch.inference_mode():
             parts = [
                 self.module_.log_posterior(to_tensor(inputs["X"], device=self.device))
-                for inputs, _ in self.get_iterator(CrowdDataset(X), training=False)
+                for inputs, _ in self.get_iterator(dataset, training=False)
             ]
             return torch.cat(parts).cpu().numpy()
 

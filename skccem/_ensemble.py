@@ -1,0 +1,172 @@
+"""The networks of ``CrowdClassifier`` beside the coupled one, by cross-fitted EM.
+
+What is known of the annotators after the coupled network is trained makes one iteration
+of expectation maximisation possible: class probabilities of the items, from their
+labels and from networks that did not see these (``_cross_fitting``); then matrices and
+networks (``_refitting``) that fit these probabilities best.
+"""
+
+import math
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm.auto import tqdm
+
+from ._callbacks import acting_callbacks
+from ._cross_fitting import make_parts, predict_part, update_annotators
+from ._outliers import class_proba
+from ._probability import log_sum_exp
+from ._random_state import reproducible
+from ._refitting import PosteriorDataset, train_on_posterior
+
+
+def has_ensemble(estimator, crowd, used):
+    """Whether there are networks beside the coupled one.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    crowd : bool
+        One label an item leaves nothing to infer.
+    used : int ndarray
+        Items with labels and a positive weight. A part of them is held out.
+
+    Returns
+    -------
+    bool
+    """
+    alone = estimator.n_init == 1 or estimator.warm_start
+    return crowd and not alone and len(used) > 1
+
+
+def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
+    """One iteration of cross-fitted expectation maximisation.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+        Its settings are used, of which `n_init` says how many networks there will be.
+    nets : list of CrowdNet
+        The coupled one.
+    data : LabelledItems
+    annotators : Annotators
+        As learned with it. The matrices are updated unless `confusion_lr` is zero.
+    max_epochs : int
+        Of each network.
+    rng : RandomState
+    device : str
+
+    Returns
+    -------
+    nets : list of CrowdNet
+        These, and those that are trained on the probabilities of the classes.
+    annotators : Annotators
+    aggregated : ndarray of shape (n_samples, n_classes)
+        Class probabilities of the items, given labels and features.
+    """
+    parts = make_parts(data.used, rng)
+    part_seeds, net_seeds = (
+        rng.randint(np.iinfo(np.int32).max, size=size).tolist()
+        for size in (len(parts), estimator.n_init - len(nets))
+    )
+    n_classes = data.labels.n_classes
+    run = Parallel(n_jobs=estimator.n_jobs, return_as="generator")
+    with tqdm(
+        total=len(part_seeds) + len(net_seeds),
+        desc="Networks",
+        unit="network",
+        disable=not estimator.verbose,
+    ) as bar:
+        log_posterior = np.empty((data.labels.n_samples, n_classes))
+        predicted = run(
+            delayed(predict_part)(
+                _settings_of(estimator),
+                data,
+                annotators,
+                part,
+                max_epochs,
+                seed,
+                device,
+            )
+            for part, seed in zip(parts, part_seeds, strict=True)
+        )
+        for part, of_part in zip(parts, predicted, strict=True):
+            log_posterior[part] = of_part
+            bar.update()
+        log_posterior = log_posterior[data.used]
+        if estimator.confusion_lr:
+            annotators = update_annotators(data, log_posterior, annotators)
+        posterior = class_proba(data.labels[data.used], log_posterior, *annotators)
+        dataset = PosteriorDataset(
+            data.X, data.used, posterior, data.weight_of(data.used)
+        )
+        nets = list(nets)
+        for net in run(
+            delayed(train_on_posterior)(
+                _settings_of(estimator), dataset, n_classes, max_epochs, seed, device
+            )
+            for seed in net_seeds
+        ):
+            nets.append(net)
+            bar.update()
+    aggregated = class_proba(
+        data.labels, predict_with_all(estimator, nets, data.X), *annotators
+    )
+    aggregated[data.used] = posterior
+    return nets, annotators, aggregated
+
+
+def predict_with_all(estimator, nets, X):
+    """Log class probabilities, of the mean over networks.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    nets : list of CrowdNet
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+        What ``check_features`` returned.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+    """
+    log_posteriors = []
+    for net in nets:
+        with reproducible(estimator.module, net.seed, net.device):
+            log_posteriors.append(net.predict_log_posterior(X))
+    return mean_log_posterior(log_posteriors)
+
+
+def mean_log_posterior(log_posteriors):
+    """Log of the mean of the class probabilities of several networks.
+
+    Parameters
+    ----------
+    log_posteriors : sequence of ndarrays of shape (n_samples, n_classes)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        The only one is returned as it is.
+    """
+    if len(log_posteriors) == 1:
+        return log_posteriors[0]
+    stacked = np.stack(log_posteriors, axis=-1)
+    shape, n_networks = stacked.shape[:2], stacked.shape[2]
+    # A Python float leaves the precision as it is.
+    mean = log_sum_exp(stacked.reshape(-1, n_networks)) - math.log(n_networks)
+    return mean.reshape(shape)
+
+
+def _settings_of(estimator):
+    """A copy that networks of their own can be made from, which knows `X` but no fit.
+
+    Workers get it, and callbacks have states.
+    """
+    settings = clone(estimator)
+    settings.callbacks = acting_callbacks(settings.callbacks)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            setattr(settings, name, getattr(estimator, name))
+    return settings
