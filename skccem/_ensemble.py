@@ -6,10 +6,10 @@ labels and from networks that did not see these (``_cross_fitting``); then matri
 networks (``_refitting``) that fit these probabilities best.
 """
 
+import copy
 import math
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
@@ -164,8 +164,10 @@ def _settings_of(estimator):
 
     Workers get it, and callbacks have states.
     """
-    settings = clone(estimator)
-    settings.callbacks = acting_callbacks(settings.callbacks)
+    # Not cloned: callbacks that only watch need not be of a kind that can be.
+    params = estimator.get_params(deep=False)
+    params["callbacks"] = acting_callbacks(estimator.callbacks)
+    settings = type(estimator)(**copy.deepcopy(params))
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(estimator, name):
             setattr(settings, name, getattr(estimator, name))

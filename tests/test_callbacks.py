@@ -9,6 +9,8 @@ from skorch.callbacks import (
     Checkpoint,
     EarlyStopping,
     EpochScoring,
+    Freezer,
+    GradientNormClipping,
     LRScheduler,
     PassthroughScoring,
 )
@@ -19,6 +21,7 @@ from skccem import _callbacks as module
 from skccem._callbacks import (
     OWN_CALLBACKS,
     ProgressBar,
+    acting_callbacks,
     check_callbacks,
     make_callbacks,
 )
@@ -179,7 +182,25 @@ def test_early_stopping_passes_over_the_burn_in(data):
 
 def test_all_that_the_estimator_adds_has_a_name_of_its_own():
     added = [*make_callbacks(1, 3, 2), *make_callbacks(2)]
-    assert {name for name, _ in added} | {"epoch_timer"} == OWN_CALLBACKS
+    others = {"epoch_timer", "held_out_score"}
+    assert {name for name, _ in added} | others == OWN_CALLBACKS
+
+
+def test_what_acts_on_training_is_told_from_what_watches_it():
+    acting = [
+        LRScheduler(policy="StepLR", step_size=2),
+        ("clip", GradientNormClipping(1.0)),
+        Freezer("backbone.0.*"),
+        LRScheduler,
+    ]
+    watching = [
+        EarlyStopping(),
+        Checkpoint,
+        ("mine", Callback()),
+        LRScheduler(policy="ReduceLROnPlateau", monitor="valid_loss"),
+    ]
+    assert acting_callbacks([*watching, *acting]) == acting
+    assert acting_callbacks(None) == []
 
 
 def test_burn_in_is_over_after_its_epochs(data):

@@ -22,6 +22,7 @@ TINY = {
     "dropout": 0,
     "max_epochs": 6,
     "lr": 1e-2,
+    "n_init": 1,
     "random_state": 0,
 }
 

@@ -31,6 +31,8 @@ SMALL = {
     "batch_size": 40,
     "max_epochs": 15,
     "lr": 1e-2,
+    # What is beside the coupled network has tests of its own.
+    "n_init": 1,
     "random_state": 0,
 }
 

@@ -25,7 +25,7 @@ from skccem import (
 from skccem.exceptions import UnusedDataWarning
 
 TINY = CrowdClassifier(
-    hidden_layer_sizes=(8,), dropout=0, max_epochs=4, lr=1e-2, random_state=0
+    hidden_layer_sizes=(8,), dropout=0, max_epochs=4, lr=1e-2, n_init=2, random_state=0
 )
 ESTIMATORS = {
     "coupled": TINY,

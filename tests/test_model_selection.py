@@ -30,6 +30,7 @@ TINY = {
     "max_epochs": 6,
     "burn_in": 2,
     "lr": 1e-2,
+    "n_init": 2,
     "random_state": 0,
 }
 STRENGTHS = [0.0, 0.01, 0.3]

@@ -24,6 +24,7 @@ SMALL = {
     "dropout": 0.5,
     "max_epochs": 60,
     "lr": 5e-3,
+    "n_init": 1,
     "random_state": 0,
 }
 
