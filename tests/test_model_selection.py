@@ -30,7 +30,7 @@ TINY = {
     "max_epochs": 6,
     "burn_in": 2,
     "lr": 1e-2,
-    "n_init": 2,
+    "n_init": 1,
     "random_state": 0,
 }
 STRENGTHS = [0.0, 0.01, 0.3]
@@ -169,7 +169,22 @@ def test_the_last_fit_is_that_of_the_classifier_with_the_choice(crowd, fitted):
     assert public == {name for name in public if hasattr(fitted, name)}
     for name in ["confusion_matrices_", "classes_", "annotators_", "class_prior_"]:
         assert_array_equal(getattr(fitted, name), getattr(clf, name))
+    assert_array_equal(fitted.aggregated_proba_, clf.aggregated_proba_)
     assert fitted.best_estimator_.get_params() == clf.get_params()
+
+
+def test_only_the_last_fit_has_several_networks(crowd, fitted):
+    X, labels, _ = crowd
+    estimator = CrowdClassifier(**{**TINY, "n_init": 3})
+    likelihoods = ["joint", "marginal"]
+    search = search_of(estimator, likelihoods=likelihoods).fit(X, labels)
+    for name, values in fitted.cv_results_.items():
+        if "time" not in name:
+            assert_array_equal(search.cv_results_[name], values)
+    assert len(search.nets_) == 3
+    best = {**TINY, "n_init": 3, **search.best_params_}
+    clf = CrowdClassifier(**best).fit(X, labels)
+    assert_array_equal(search.predict_proba(X), clf.predict_proba(X))
 
 
 def test_two_processes_give_what_one_gives(crowd, fitted):
