@@ -21,6 +21,8 @@ from methods import (
 from oracle import fit_with_truth, with_validation
 from peers import PEERS
 from sklearn.metrics import roc_auc_score
+from skorch.callbacks import LRScheduler
+from variants import AverageWeights, CountMatrices, Mixup, with_input_dropout
 
 from skccem._outliers import outlier_log_odds
 
@@ -75,6 +77,21 @@ ABLATIONS = {
     "256 wide": {"hidden_layer_sizes": (256,)},
     "dropout 0.5": {"dropout": 0.5},
     "dropout 0.9": {"dropout": 0.9},
+    "dropout 0.2 of the features too": {
+        "module": with_input_dropout,
+        "module_params": {"share": 0.2},
+    },
+    "batches of 400": {"batch_size": 400},
+    "200 epochs": {"max_epochs": 200},
+    "early stopping": {"early_stopping": True},
+    "cosine schedule": {"callbacks": [LRScheduler("CosineAnnealingLR", T_max=100)]},
+    "mean of the last 20 epochs' weights": {"callbacks": [AverageWeights(20)]},
+    "mixup": {"callbacks": [Mixup()]},
+    "counted matrices": {"confusion_lr": 0, "callbacks": [CountMatrices()]},
+    "counted matrices, smoothing 1": {
+        "confusion_lr": 0,
+        "callbacks": [CountMatrices(smoothing=1.0)],
+    },
 }
 ABLATION_CASES = [
     {"kind": kind, "labels_per_item": labels_per_item, "n_annotators": n_annotators}
@@ -138,10 +155,9 @@ def measure_outliers(case, outlier_share, seed, n_items, max_epochs):
 def measure_ablation(problem, variant, seed, n_items, max_epochs, data_home):
     """The measurements of a variant of the defaults on a real or a simulated crowd."""
     problem = problem_of(problem, seed, n_items, data_home)
-    method = partial(
-        METHODS["skccem's defaults"], **{"n_init": 1, **ABLATIONS[variant]}
-    )
-    return fit_method(problem, method, seed, max_epochs=max_epochs).measure(problem)
+    params = {"n_init": 1, "max_epochs": max_epochs, **ABLATIONS[variant]}
+    method = partial(METHODS["skccem's defaults"], **params)
+    return fit_method(problem, method, seed).measure(problem)
 
 
 def measure_simulated(case, seed, method, path, n_items, max_epochs):

@@ -9,8 +9,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import torch
+from skorch.callbacks import Callback
 
 from skccem import CrowdClassifier, CrowdClassifierCV
+from skccem._probability import confusion_from_counts, expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
@@ -23,6 +26,7 @@ import searches
 import selection
 import study
 import synthetic
+import variants
 import warm_path
 
 BENCHMARKS = Path(synthetic.__file__).parent
@@ -448,6 +452,61 @@ def test_changes_of_the_defaults_are_changes():
         assert all(defaults[name] != value for name, value in changes.items()), variant
 
 
+def test_mixup_gives_each_label_the_part_of_its_item():
+    X = torch.eye(4)
+    target = {
+        "item": torch.tensor([0, 0, 2, 3]),
+        "annotator": torch.tensor([0, 1, 1, 0]),
+        "label": torch.tensor([2, 1, 0, 1]),
+    }
+    batch = {"X": X}, dict(target)
+    variants.Mixup().on_batch_begin(None, batch=batch, training=True)
+    mixed, found = batch[0]["X"], batch[1]
+    assert mixed.shape == (8, 4)
+    items = torch.cat([target["item"], target["item"]])
+    for row, item in zip(found["item"].tolist(), items.tolist(), strict=True):
+        # An item that is mixed with itself stays whole.
+        part = mixed[row, item].item()
+        assert part == 1 or found["weight"][row].item() == pytest.approx(part)
+    assert found["label"].tolist() == 2 * target["label"].tolist()
+    untouched = {"X": X}, dict(target)
+    variants.Mixup().on_batch_begin(None, batch=untouched, training=False)
+    assert untouched[0]["X"] is X
+
+
+def test_matrices_are_counted_and_weights_averaged_after_epochs(problem):
+    count = variants.CountMatrices(smoothing=0.5)
+    clf = CrowdClassifier(
+        hidden_layer_sizes=(8,),
+        max_epochs=2,
+        confusion_lr=0,
+        n_init=1,
+        callbacks=[count],
+        random_state=0,
+    ).fit(problem.X, problem.labels)
+    before = clf.confusion_matrices_
+    count.on_epoch_end(clf.net_)
+    counts = expected_counts(
+        problem.labels, clf.aggregate_proba(problem.X, problem.labels)
+    )
+    after = clf.net_.module_.log_confusion().exp().detach().numpy()
+    expected = 0.98 * confusion_from_counts(counts, smoothing=0.5) + 0.002
+    np.testing.assert_allclose(after, expected, rtol=1e-4)
+    assert not np.allclose(before, after, rtol=1e-3)
+
+    weights = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            weights.append(net.module_.backbone[0].weight.detach().clone())
+
+    average = variants.AverageWeights(2)
+    clf.set_params(callbacks=[Watch(), average], max_epochs=3)
+    clf.fit(problem.X, problem.labels)
+    mean = (weights[1] + weights[2]) / 2
+    torch.testing.assert_close(clf.net_.module_.backbone[0].weight, mean)
+
+
 def test_a_study_of_a_file_that_is_too_small_ends_with_a_sentence(tmp_path):
     path = save(tmp_path / "data.npz", 30)
     with pytest.raises(SystemExit, match="Expected 3 to 27 training items, got 1000"):
@@ -465,6 +524,17 @@ def test_the_study_of_real_crowds_runs_from_the_command_line(tmp_path, data_home
     if "Without peers" not in done.stderr:
         assert "crowd-kit 1" in text
         assert text.count("scikit-activeml Annot-Mix") == 2
+
+
+def test_the_study_of_real_crowds_may_have_the_defaults_alone(tmp_path, data_home):
+    argv = ["--data-home", data_home, "--data", "music", "--epochs", "1", "--defaults"]
+    done = run_script("real_labels.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "real_labels_defaults_quick.md").read_text(encoding="utf-8")
+    assert "--data music --defaults --quick" in text
+    assert text.count("| skccem's defaults") == 3
+    assert "majority vote" not in text
+    assert "true validation labels" not in text
 
 
 @pytest.fixture(scope="module")
