@@ -110,14 +110,18 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         ):
             nets.append(net)
             bar.update()
-    aggregated = class_proba(
-        data.labels, predict_with_all(estimator, nets, data.X), *annotators
-    )
+    aggregated = np.empty((data.labels.n_samples, n_classes))
     aggregated[data.used] = posterior
+    others = np.setdiff1d(np.arange(data.labels.n_samples), data.used)
+    if len(others):
+        log_posterior = predict_with_all(estimator, nets, data.X, others)
+        aggregated[others] = class_proba(
+            data.labels[others], log_posterior, *annotators
+        )
     return nets, annotators, aggregated
 
 
-def predict_with_all(estimator, nets, X):
+def predict_with_all(estimator, nets, X, items=None):
     """Log class probabilities, of the mean over networks.
 
     Parameters
@@ -126,6 +130,8 @@ def predict_with_all(estimator, nets, X):
     nets : list of CrowdNet
     X : ndarray, CSR, dict of arrays, or torch Dataset
         What ``check_features`` returned.
+    items : int ndarray of shape (n_samples,), optional
+        The rows to predict; all by default.
 
     Returns
     -------
@@ -134,7 +140,7 @@ def predict_with_all(estimator, nets, X):
     log_posteriors = []
     for net in nets:
         with reproducible(estimator.module, net.seed, net.device):
-            log_posteriors.append(net.predict_log_posterior(X))
+            log_posteriors.append(net.predict_log_posterior(X, items))
     return mean_log_posterior(log_posteriors)
 
 
@@ -160,14 +166,11 @@ def mean_log_posterior(log_posteriors):
 
 
 def _settings_of(estimator):
-    """A copy that networks of their own can be made from, which knows `X` but no fit.
-
-    Workers get it, and callbacks have states.
-    """
-    # Not cloned: callbacks that only watch need not be of a kind that can be.
+    """The settings, with callbacks of its own, and what is known of `X`, but no fit."""
     params = estimator.get_params(deep=False)
-    params["callbacks"] = acting_callbacks(estimator.callbacks)
-    settings = type(estimator)(**copy.deepcopy(params))
+    # Those that only watch need not be of a kind that can be copied.
+    params["callbacks"] = copy.deepcopy(acting_callbacks(estimator.callbacks))
+    settings = type(estimator)(**params)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(estimator, name):
             setattr(settings, name, getattr(estimator, name))

@@ -114,4 +114,7 @@ def train_on_posterior(estimator, dataset, n_classes, max_epochs, seed, device):
             criterion=PosteriorLoss,
         )
         net.train(dataset)
+    # Nobody goes on with it, so what only training needs is not kept.
+    net.optimizer_.state.clear()
+    net.module_.zero_grad()
     return net
