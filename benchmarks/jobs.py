@@ -129,10 +129,15 @@ OUTLIER_CASES = [
 
 
 def measure_outliers(case, outlier_share, seed, n_items, max_epochs):
-    """The measurements of the defaults with this share, and how outliers are ranked."""
+    """What one network measures with this share, and how outliers are ranked."""
     problem, is_outlier = simulate_outliers(case, seed, n_items)
-    method = partial(METHODS["skccem's defaults"], outlier_share=outlier_share)
-    fitted = fit_method(problem, method, seed, max_epochs=max_epochs)
+    method = METHODS["skccem's defaults, n_init=1"]
+    fitted = fit_method(
+        problem,
+        partial(method, outlier_share=outlier_share),
+        seed,
+        max_epochs=max_epochs,
+    )
     clf = fitted.estimator
     auc = None
     if is_outlier.any():
