@@ -8,7 +8,7 @@ import numpy as np
 from study import chosen
 
 # One method a mark and a colour, in all panels; marks are told apart without colour.
-_MARKERS = "os^DvPX*<>p"
+_MARKERS = "os^DvPX*<>ph"
 
 
 def draw_synthetic(problems, coupled, others, path):
@@ -24,7 +24,7 @@ def draw_synthetic(problems, coupled, others, path):
         Of the picture, with its suffix.
     """
     methods = [*coupled, *others]
-    colors = (*plt.colormaps["tab10"].colors, "black")
+    colors = (*plt.colormaps["tab10"].colors, "navy", "black")
     styles = {
         method: {
             "color": color,
@@ -48,7 +48,7 @@ def draw_synthetic(problems, coupled, others, path):
     for ax in axes:
         ax.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=130)
     plt.close(figure)
 

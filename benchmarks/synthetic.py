@@ -1,6 +1,6 @@
 """The paper's simulated annotators on digits: every kind, few labels and many.
 
-    python benchmarks/synthetic.py            # a third of the cases: about two hours
+    python benchmarks/synthetic.py            # a third of the cases: over an hour
     python benchmarks/synthetic.py --full     # all of them: about six hours
     python benchmarks/synthetic.py --quick    # two small cases, in a minute
 
