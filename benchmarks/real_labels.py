@@ -10,7 +10,8 @@ which follows the paper: epoch and strength chosen on true validation labels (La
 own; of Music a tenth of the training items). Held-out likelihood is that of the labels
 of 20% of the items; then all items are trained on. With the `bench` extra installed the
 peers run as well, but for MACE if ``--quick``. ``--defaults`` is for those of skccem
-alone, with `n_init` of one and more. An interrupted run goes on where it was.
+alone, with `n_init` of one and more, ``--peers`` for the peers with as many networks as
+they. An interrupted run goes on where it was.
 """
 
 import sys
@@ -18,6 +19,7 @@ from functools import partial
 
 from common import command_of, parse_study, parser, table, versions
 from jobs import FURTHER_METHODS, METHODS, PEERS, WIDE_PEERS, WITH_TRUTH, measure_real
+from methods import N_NETWORKS
 from peers import MODULES, import_peer
 from study import provenance, publish, run_study
 
@@ -41,6 +43,9 @@ def main(argv=None):
     arguments.add_argument(
         "--defaults", action="store_true", help="no method but skccem's defaults"
     )
+    arguments.add_argument(
+        "--peers", action="store_true", help=f"no method but peers, {N_NETWORKS} wide"
+    )
     options = parse_study(
         arguments,
         argv,
@@ -57,6 +62,9 @@ def main(argv=None):
     if options.defaults:
         methods = [name for name in METHODS if "skccem's defaults" in name]
         with_truth = {}
+    elif options.peers:
+        methods = [peer for peer in WIDE_PEERS if peer.endswith(f"{N_NETWORKS} wide")]
+        with_truth, now = {}, versions(*MODULES)
     elif peers_installed():
         peers = [*PEERS, *WIDE_PEERS]
         if options.quick:
@@ -69,7 +77,8 @@ def main(argv=None):
         for method in [*methods, *with_truth]
         for seed in range(options.seeds)
     ]
-    name = "real_labels" + "_defaults" * options.defaults + "_quick" * options.quick
+    name = "real_labels" + "_defaults" * options.defaults
+    name += "_peers_averaged" * options.peers + "_quick" * options.quick
     runs = run_study(
         partial(measure_real, data_home=options.data_home),
         jobs,
