@@ -3,7 +3,7 @@
 The defaults are those of the coupled network, ``n_init=1``, which all changes but those
 of `n_init` itself are made of.
 
-    python benchmarks/ablation.py --data-home DIR   # ten minutes
+    python benchmarks/ablation.py --data-home DIR   # half an hour
     python benchmarks/ablation.py --quick           # two minutes, simulated crowds only
 
 Seeds are others than those of the studies that compare methods. Differences are paired

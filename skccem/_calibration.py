@@ -57,27 +57,9 @@ class HeldOutLabels:
         if log_weight is not None:
             self._given_class += log_weight[0]
             outlier = outlier_log_joint(labels, log_confusion, log_weight)
-            self._outlier = np.logaddexp(*outlier)
+            self._outlier = np.logaddexp(outlier[:, 0], outlier[:, 1])
 
-    def log_likelihood(self, log_posterior, power=1.0):
-        """Log probability of each item's labels together.
-
-        Parameters
-        ----------
-        log_posterior : ndarray of shape (n_samples, n_classes)
-        power : float, default=1.0
-            Of the posteriors.
-
-        Returns
-        -------
-        float
-            Of ``log sum_k f_k(x_i) prod_m B_m[k, y_im]`` the sum over items by the
-            number of labels; ``-inf`` if the model excludes what counts.
-        """
-        log_posterior = log_posterior[self._counted].astype(np.float64)
-        return self._mean(log_posterior, power)
-
-    def _mean(self, log_posterior, power):
+    def _log_likelihood(self, log_posterior, power):
         log_joint = log_sum_exp(self._given_class + sharpen(log_posterior, power))
         if self._outlier is not None:
             log_joint = np.logaddexp(log_joint, self._outlier)
@@ -95,7 +77,9 @@ class HeldOutLabels:
         Returns
         -------
         log_likelihood : float
-            As `log_likelihood`, with that power.
+            Of ``log sum_k f_k(x_i) prod_m B_m[k, y_im]``, with that power of ``f``, the
+            sum over items by the number of labels; ``-inf`` if the model excludes what
+            counts.
         power : float
             From 1/20 to 20.
 
@@ -105,12 +89,12 @@ class HeldOutLabels:
            modern neural networks", ICML 2017.
         """
         log_posterior = log_posterior[self._counted].astype(np.float64)
-        as_it_is = self._mean(log_posterior, 1.0)
+        as_it_is = self._log_likelihood(log_posterior, 1.0)
         if np.isneginf(as_it_is):
             return as_it_is, 1.0
         bound = np.log(_LARGEST_POWER)
         found = minimize_scalar(
-            lambda log_power: -self._mean(log_posterior, np.exp(log_power)),
+            lambda log_power: -self._log_likelihood(log_posterior, np.exp(log_power)),
             bounds=(-bound, bound),
             method="bounded",
             options={"xatol": 1e-3},

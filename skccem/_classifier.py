@@ -108,7 +108,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         Networks whose probabilities are averaged. 1 is the coupled network alone. With
         more, `fit` goes on by cross-fitting, see Notes: five networks that are each
         trained on four fifths of the items, and then ``n_init - 1`` new ones. With the
-        default this takes five to eight times as long as with 1, and prediction four
+        default this takes six to eight times as long as with 1, and prediction four
         times. It makes a difference where the network learns mistakes in the labels by
         heart.
     early_stopping : bool, default=False

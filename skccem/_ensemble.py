@@ -171,7 +171,6 @@ def _settings_of(estimator):
     # Those that only watch need not be of a kind that can be copied.
     params["callbacks"] = copy.deepcopy(acting_callbacks(estimator.callbacks))
     settings = type(estimator)(**params)
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(estimator, name):
-            setattr(settings, name, getattr(estimator, name))
+    if hasattr(estimator, "n_features_in_"):
+        settings.n_features_in_ = estimator.n_features_in_
     return settings

@@ -91,13 +91,23 @@ def outlier_log_joint(labels, log_confusion, log_weight):
 
     Returns
     -------
-    elsewhere, guessed : ndarrays of shape (n_samples,)
+    ndarray of shape (n_samples, 2)
+        Its labels follow another class, or are guesses.
     """
-    log_classes = np.log(labels.n_classes)
-    flat = np.full(labels.n_classes, -log_classes)
-    elsewhere = log_weight[1] + joint_log_likelihood(labels, flat, log_confusion)
-    guessed = log_weight[2] - labels.labels_per_item * log_classes
-    return elsewhere, guessed
+    elsewhere = joint_log_likelihood(labels, _flat(labels), log_confusion)
+    guessed = -labels.labels_per_item * np.log(labels.n_classes)
+    return np.stack([elsewhere, guessed], axis=1) + log_weight[1:]
+
+
+def _flat(labels):
+    return np.full(labels.n_classes, -np.log(labels.n_classes))
+
+
+def _kind_log_joint(labels, log_posterior, log_confusion, log_weight):
+    """The same of all three kinds, the first of them no outliers."""
+    usual = log_weight[0] + joint_log_likelihood(labels, log_posterior, log_confusion)
+    outlier = outlier_log_joint(labels, log_confusion, log_weight)
+    return np.column_stack([usual, outlier])
 
 
 def outlier_log_odds(labels, log_posterior, log_confusion, log_weight):
@@ -116,9 +126,8 @@ def outlier_log_odds(labels, log_posterior, log_confusion, log_weight):
         Of an item without labels those of any item; ``inf`` where the matrices exclude
         the labels.
     """
-    usual = log_weight[0] + joint_log_likelihood(labels, log_posterior, log_confusion)
-    outlier = outlier_log_joint(labels, log_confusion, log_weight)
-    return np.logaddexp(*outlier) - usual
+    kinds = _kind_log_joint(labels, log_posterior, log_confusion, log_weight)
+    return np.logaddexp(kinds[:, 1], kinds[:, 2]) - kinds[:, 0]
 
 
 def class_proba(labels, log_posterior, log_confusion, log_weight=None):
@@ -162,11 +171,9 @@ def answered_proba(labels, log_posterior, log_confusion, log_weight):
         Of an item's class, or of the one that an outlier's labels follow. What lacks to
         a sum of one is the probability that they are guesses.
     """
-    flat = np.full(labels.n_classes, -np.log(labels.n_classes))
-    usual = log_weight[0] + joint_log_likelihood(labels, log_posterior, log_confusion)
-    elsewhere, guessed = outlier_log_joint(labels, log_confusion, log_weight)
-    kinds = softmax(np.stack([usual, elsewhere, guessed], axis=1), axis=1)
+    kinds = _kind_log_joint(labels, log_posterior, log_confusion, log_weight)
+    proba = softmax(kinds, axis=1)
     return sum(
-        kinds[:, [kind]] * np.exp(posterior_log_proba(labels, log_confusion, log_prior))
-        for kind, log_prior in enumerate([log_posterior, flat])
+        proba[:, [kind]] * np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+        for kind, log_prior in enumerate([log_posterior, _flat(labels)])
     )

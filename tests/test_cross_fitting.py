@@ -110,7 +110,7 @@ def test_training_stops_where_the_part_is_predicted_best(crowd):
     part = np.arange(0, 60, 4)
     held_out = HeldOutLabels(labels[part], np.log(matrices))
     scores = [
-        held_out.log_likelihood(part_of(crowd, labels, part, max_epochs=n, lr=0.1))
+        held_out.calibrate(part_of(crowd, labels, part, max_epochs=n, lr=0.1))[0]
         for n in (1, 3, 40)
     ]
     # More epochs to choose from are never worse, and power one is the best for it.
