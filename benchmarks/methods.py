@@ -115,12 +115,10 @@ def averaged(method):
             for number in rng.integers(2**31, size=N_NETWORKS).tolist()
         ]
         classifiers, aggregated, matrices = zip(*runs, strict=True)
-        if aggregated[0] is not None:
-            aggregated = mode(aggregated, axis=0).mode
-        if matrices[0] is not None:
-            matrices = np.mean(matrices, axis=0)
-        return Averaged(classifiers), *(
-            None if found[0] is None else found for found in (aggregated, matrices)
+        return (
+            Averaged(classifiers),
+            None if aggregated[0] is None else mode(aggregated, axis=0).mode,
+            None if matrices[0] is None else np.mean(matrices, axis=0),
         )
 
     return fit

@@ -26,6 +26,15 @@ from study import chosen, markdown, mean_and_std, provenance, publish, run_study
 
 from skccem.metrics import selection_regret
 
+OURS = [method for method in OTHERS if method.startswith("skccem's defaults")]
+RIVALS = [
+    "CCEM",
+    "F",
+    "W",
+    "majority vote, then the network",
+    "Dawid-Skene, then the network",
+]
+
 
 def by_problem(runs):
     """Runs of one method each, gathered into one for each case and seed."""
@@ -58,8 +67,59 @@ def summary(runs):
             rows.append([case, *(mean_and_std(cell, digits) for cell in cells)])
         parts.append(f"## {title}\n\n{markdown(['case', *methods], rows)}")
     everything = [result for results in cases.values() for result in results]
-    parts.append(f"## Mean over all cases and seeds\n\n{_overall(everything)}")
+    parts += [
+        f"## Mean over all cases and seeds\n\n{_overall(everything)}",
+        f"## Points above the best of the others\n\n{against_best(cases)}",
+        f"## Runs in which a strength was chosen\n\n{_taken(everything)}",
+    ]
     return "\n\n".join(parts)
+
+
+def _mean(values, digits):
+    return "" if values[0] is None else f"{np.mean(values):.{digits}f}"
+
+
+def _accuracies(results, method):
+    return np.array([chosen(r[method], "held_out")["accuracy"] for r in results])
+
+
+def against_best(cases):
+    """Differences by case, paired by seed, to the rival of the highest mean in it."""
+    rows, differences = [], {method: [] for method in OURS}
+    for case, results in cases.items():
+        accuracies = {method: _accuracies(results, method) for method in RIVALS}
+        best = max(RIVALS, key=lambda method: accuracies[method].mean())
+        row = [case, best, f"{accuracies[best].mean():.3f}"]
+        for method in OURS:
+            points = 100 * (_accuracies(results, method) - accuracies[best])
+            differences[method].append(points.mean())
+            row.append(_with_error(points))
+        rows.append(row)
+    means = [_with_error(np.array(found)) for found in differences.values()]
+    ahead = [str(sum(d > 0 for d in found)) for found in differences.values()]
+    rows.append(["mean, and standard error over cases", "", "", *means])
+    rows.append([f"ahead in, of {len(cases)}", "", "", *ahead])
+    return markdown(["case", "best of the others", "its accuracy", *OURS], rows)
+
+
+def _with_error(values):
+    if len(values) < 2:
+        return f"{values.mean():+.2f}"
+    return f"{values.mean():+.2f} ± {values.std(ddof=1) / np.sqrt(len(values)):.2f}"
+
+
+def _taken(results):
+    methods = [method for method in COUPLED if len(results[0][method]) > 1]
+    strengths = [run["strength"] for run in results[0][methods[0]]]
+    taken = {
+        method: [chosen(r[method], "held_out")["strength"] for r in results]
+        for method in methods
+    }
+    rows = [
+        [method, *(str(found.count(strength)) for strength in strengths)]
+        for method, found in taken.items()
+    ]
+    return markdown(["method", *map(str, strengths)], rows)
 
 
 def _overall(results):
@@ -80,6 +140,8 @@ def _overall(results):
                 f"{np.mean([run['accuracy'] for run in by_labels]):.3f}",
                 f"{np.mean([run['accuracy'] for run in by_truth]):.3f}",
                 f"{np.mean(regrets):.3f}",
+                _mean([run["aggregated"] for run in by_labels], 3),
+                _mean([run["matrix_error"] for run in by_labels], 4),
                 f"{np.mean([run['seconds'] for run in by_labels]):.1f}",
             ]
         )
@@ -88,6 +150,8 @@ def _overall(results):
         "accuracy, chosen by likelihood",
         "chosen by truth of the same items",
         "regret of the first choice",
+        "training items",
+        "matrix error",
         "seconds a fit",
     ]
     return markdown(header, rows)

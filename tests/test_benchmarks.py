@@ -224,9 +224,24 @@ def test_every_method_is_measured_on_every_case(runs):
 def test_the_summary_has_a_row_for_each_case_and_method(runs):
     text = synthetic.summary(runs)
     for name in ("1 of 10", "machine, 90% missing"):
-        assert text.count(name) == 3
+        assert text.count(name) == 4
     for method in (*jobs.COUPLED, *jobs.OTHERS):
         assert text.count(f"| {method} |") >= 1
+
+
+def test_the_defaults_are_compared_with_the_best_of_the_others_seed_by_seed():
+    accuracies = {name: [0.5, 0.5] for name in [*jobs.COUPLED, *jobs.OTHERS]}
+    accuracies |= {"W": [0.7, 0.8], "skccem's defaults": [0.8, 0.92]}
+    results = [
+        {
+            method: [{"strength": None, "accuracy": values[seed]}]
+            for method, values in accuracies.items()
+        }
+        for seed in range(2)
+    ]
+    tables = synthetic.against_best({"a": results})
+    assert "| a | W | 0.750 | +11.00 ± 1.00 | -25.00 ± 5.00 |" in tables
+    assert "| ahead in, of 1 |  |  | 1 | 0 | 0 |" in tables
 
 
 def test_the_picture_is_drawn(runs, tmp_path):
