@@ -14,16 +14,13 @@ from ._crowd_methods import OutlierMethods
 from ._ensemble import has_ensemble, predict_with_all, train_ensemble
 from ._features import check_lengths, item_shape, number_type
 from ._fitting import (
-    LabelledItems,
     burn_in_epochs,
     checked_items,
     learned_annotators,
     new_backbone,
-    new_datasets,
     new_network,
     start_log_confusion,
     unchanged_if_it_fails,
-    usable_items,
 )
 from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
 from ._outliers import class_proba, share_of, start_log_weight
@@ -38,6 +35,7 @@ from ._targets import (
     check_weight,
     warn_unused,
 )
+from ._trained_items import LabelledItems, new_datasets, usable_items
 
 
 class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):

@@ -13,7 +13,7 @@ import numpy as np
 from ._calibration import HeldOutLabels, sharpen
 from ._callbacks import HeldOutScore, stop_early
 from ._em import e_step
-from ._fitting import Annotators, network_weight, new_backbone, new_network
+from ._fitting import Annotators, new_backbone, new_network
 from ._net_settings import new_net
 from ._outliers import answered_proba
 from ._probability import (
@@ -23,6 +23,7 @@ from ._probability import (
 )
 from ._random_state import reproducible
 from ._start import START_SMOOTHING
+from ._trained_items import network_weight
 from ._training import CrowdDataset
 
 # Parts that the items are cut into.

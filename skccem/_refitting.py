@@ -6,9 +6,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ._features import number_type, take_batch
-from ._fitting import network_weight, new_backbone, new_network
+from ._fitting import new_backbone, new_network
 from ._net_settings import new_net
 from ._random_state import reproducible
+from ._trained_items import network_weight
 
 
 class PosteriorDataset(Dataset):

@@ -1,0 +1,132 @@
+"""Which items networks are trained on, which are held out, and with what weights."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._annotations import CrowdLabels
+from ._features import number_type
+from ._targets import active_annotators
+from ._training import CrowdDataset
+
+
+class LabelledItems(NamedTuple):
+    """What networks are trained on."""
+
+    X: object
+    labels: CrowdLabels
+    # Of each item; None where all have the same.
+    weight: np.ndarray | None
+    # Those with labels and a positive weight, increasing.
+    used: np.ndarray
+
+    def weight_of(self, items):
+        """The weights of some items, or None."""
+        return None if self.weight is None else self.weight[items]
+
+
+def usable_items(labels, weight):
+    """Items with labels and a positive weight.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    int ndarray
+        Increasing.
+    """
+    usable = labels.labels_per_item > 0
+    return np.flatnonzero(usable if weight is None else usable & (weight > 0))
+
+
+def split_items(labels, weight, validation_fraction, rng):
+    """Items to train on and items to hold out.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+        Items without labels are in neither part.
+    weight : ndarray of shape (n_samples,) or None
+        Nor are items of weight zero.
+    validation_fraction : float
+        Zero holds out none.
+    rng : RandomState
+
+    Returns
+    -------
+    train_items, valid_items : int ndarrays
+        Increasing.
+    """
+    items = usable_items(labels, weight)
+    if not validation_fraction:
+        return items, items[:0]
+    n_valid = int(np.ceil(validation_fraction * len(items)))
+    if n_valid == len(items):
+        raise ValueError(
+            f"early_stopping holds out {n_valid} of {len(items)} labelled items and "
+            "leaves none to train on: lower validation_fraction."
+        )
+    shuffled = rng.permutation(items)
+    return np.sort(shuffled[n_valid:]), np.sort(shuffled[:n_valid])
+
+
+def network_weight(weight, X):
+    """Weights of items as networks are trained with: only their ratios matter.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,) or None
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+    """
+    return None if weight is None else (weight / weight.max()).astype(number_type(X))
+
+
+def new_datasets(estimator, X, labels, weight, rng):
+    """Training and held-out data; None for the latter without early stopping.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+    labels : CrowdLabels
+    weight : ndarray of shape (n_samples,) or None
+    rng : RandomState
+
+    Returns
+    -------
+    train_set : CrowdDataset
+        Of the annotators with labels to train on, in their order.
+    valid_set : CrowdDataset or None
+        Of the same annotators.
+    trained : bool ndarray of shape (n_annotators,)
+        Who they are. The matrices of others would stay where they start.
+
+    Raises
+    ------
+    ValueError
+        If early stopping holds out too much to train or too little to compare.
+    """
+    fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
+    train_items, valid_items = split_items(labels, weight, fraction, rng)
+    trained = active_annotators(labels[train_items])
+    seen = labels.select_annotators(labels.annotators[trained])
+    gather = estimator.regularizer not in {"W", "trace"}
+    weight = network_weight(weight, X)
+    train_set, valid_set = (
+        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], gather)
+        for items in (train_items, valid_items)
+    )
+    if len(valid_items) and not len(valid_set):
+        raise ValueError(
+            f"early_stopping holds out {len(valid_items)} items, none of which has a "
+            "label of an annotator who labelled others: their likelihood is unknown. "
+            "Change validation_fraction, or set early_stopping=False."
+        )
+    return train_set, valid_set if len(valid_set) else None, trained
