@@ -104,7 +104,7 @@ class CountMatrices(Callback):
             logits = torch.from_numpy(
                 np.log(0.98 * confusion + 0.02 / labels.n_classes)
             )
-            net.module_.confusion_logits.copy_(logits)
+            net.module_.answer_logits.copy_(logits.transpose(1, 2))
 
 
 def with_input_dropout(n_features, n_classes, share):

@@ -178,12 +178,32 @@ def acting_callbacks(callbacks):
     chosen = []
     for given in callbacks or []:
         callback = given[1] if _is_named(given) else given
-        kind = callback if isinstance(callback, type) else type(callback)
+        kind = _kind_of(given)
         monitor = getattr(callback, "monitor", None)
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")
         if issubclass(kind, _ACTING) and not held_out:
             chosen.append(given)
     return chosen
+
+
+def use_gradients(callbacks):
+    """Whether callbacks look at gradients, or change what is trained.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        That ``check_callbacks`` let pass.
+
+    Returns
+    -------
+    bool
+    """
+    kinds = [_kind_of(given) for given in callbacks or []]
+    return any(
+        issubclass(kind, ParamMapper)
+        or kind.on_grad_computed is not Callback.on_grad_computed
+        for kind in kinds
+    )
 
 
 def check_callbacks(callbacks):
@@ -240,6 +260,12 @@ def documented_history(net):
         {key: value for key, value in epoch.items() if key not in _FOR_CALLBACKS}
         for epoch in net.history
     ]
+
+
+def _kind_of(given):
+    """The class of a callback, given as such, as an object, or with a name."""
+    callback = given[1] if _is_named(given) else given
+    return callback if isinstance(callback, type) else type(callback)
 
 
 def _is_named(given):

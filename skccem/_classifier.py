@@ -406,7 +406,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         with reproducible(self.module, seed, device):
             backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
-            known = continued and self.net_.module_.confusion_logits.requires_grad
+            known = continued and self.net_.module_.answer_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
             log_weight = start_log_weight(self, crowd, known)
             learns = self.outlier_share == "auto"

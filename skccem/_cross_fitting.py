@@ -10,9 +10,11 @@ mistakes from the network's.
 
 import numpy as np
 
+from ._batches import CrowdDataset, annotator_shares
 from ._calibration import HeldOutLabels, sharpen
 from ._callbacks import HeldOutScore, stop_early
 from ._em import e_step
+from ._features import number_type
 from ._fitting import Annotators, new_backbone, new_network
 from ._net_settings import new_net
 from ._outliers import answered_proba
@@ -24,7 +26,6 @@ from ._probability import (
 from ._random_state import reproducible
 from ._start import START_SMOOTHING
 from ._trained_items import network_weight
-from ._training import CrowdDataset
 
 # Parts that the items are cut into.
 _N_PARTS = 5
@@ -108,7 +109,8 @@ def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
         )
         net = new_net(estimator, network, X, seed, device, callbacks, **changes)
         weight = network_weight(data.weight, X)
-        net.train(CrowdDataset(X, labels, weight, others, gather_annotators=True))
+        shares = annotator_shares(labels, others, estimator.batch_size, number_type(X))
+        net.train(CrowdDataset(X, labels, weight, others, shares))
         log_posterior = net.predict_log_posterior(X, part).astype(np.float64)
     _, power = held_out.calibrate(log_posterior)
     return sharpen(log_posterior, power)

@@ -1,9 +1,10 @@
 """Likelihoods of crowdsourced labels and volume regularisers, as pure torch functions.
 
 Labels come as three aligned vectors, one entry a label: ``item`` (the row of
-``log_posterior``), ``annotator`` (the row of ``log_confusion``) and ``label`` (the
-class that the annotator gave). The cost of a likelihood is proportional to the number
-of labels and does not depend on how many entries of the table are missing.
+``log_posterior``), ``annotator`` (its place in ``answer_logits``, which are indexed
+``[annotator, answer, true class]``) and ``label`` (the class that the annotator gave).
+The cost of a likelihood is proportional to the number of labels and of matrices, and
+does not depend on how many entries of the table are missing.
 
 Everything is in log space. Likelihoods are returned per label or per item so that the
 caller decides on weights and on what to divide by.
@@ -12,6 +13,9 @@ caller decides on weights and on what to divide by.
 import math
 
 import torch
+from torch.autograd.function import once_differentiable
+
+from ._answer_logits import exponentials, for_all_answers, sum_of_answers
 
 # Added to the diagonal of a K x K second moment before its determinant is taken. It
 # bounds the gradient where the moment is singular: in batches smaller than K, for
@@ -19,26 +23,9 @@ import torch
 RIDGE = 1e-6
 
 
-def label_log_proba(log_confusion, annotator, label):
-    """Log-probability of each label under each true class.
-
-    Parameters
-    ----------
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
-        ``[m, k, l]`` = log P(annotator m says l, given the true class is k).
-    annotator, label : int64 Tensors of shape (n_labels,)
-
-    Returns
-    -------
-    Tensor of shape (n_labels, n_classes)
-        ``[j, k]`` = log P(label j, given the true class of its item is k).
-    """
-    n_classes = log_confusion.shape[-1]
-    by_answer = log_confusion.transpose(1, 2).reshape(-1, n_classes)
-    return by_answer.index_select(0, annotator * n_classes + label)
-
-
-def marginal_log_likelihood(log_posterior, log_confusion, item, annotator, label):
+def marginal_log_likelihood(
+    log_posterior, answer_logits, item, annotator, label, *, return_proba=False
+):
     """Log-probability of each label by itself (Ibrahim et al., 2023, eq. 4).
 
     ``log p_m(l | x_i) = log sum_k f_k(x_i) B_m[k, l]``.
@@ -47,18 +34,26 @@ def marginal_log_likelihood(log_posterior, log_confusion, item, annotator, label
     ----------
     log_posterior : Tensor of shape (n_items, n_classes)
         ``log f(x)``.
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    answer_logits : Tensor of shape (n_annotators, n_classes, n_classes)
     item, annotator, label : int64 Tensors of shape (n_labels,)
+    return_proba : bool, default=False
+        Whether to return the probabilities of answers as well, which are computed in
+        passing: of the shape of the logits, ``[m, l, k]`` = P(annotator m says l, given
+        the true class is k).
 
     Returns
     -------
-    Tensor of shape (n_labels,)
+    Tensor of shape (n_labels,), and the probabilities
     """
-    log_label = label_log_proba(log_confusion, annotator, label)
-    return torch.logsumexp(log_posterior.index_select(0, item) + log_label, dim=1)
+    log_likelihood, proba = _CoupledLogLikelihood.apply(
+        log_posterior, answer_logits, item, annotator, label, False, return_proba
+    )
+    return (log_likelihood, proba) if return_proba else log_likelihood
 
 
-def joint_log_likelihood(log_posterior, log_confusion, item, annotator, label):
+def joint_log_likelihood(
+    log_posterior, answer_logits, item, annotator, label, *, return_proba=False
+):
     """Log-probability of all labels of each item together.
 
     ``log sum_k f_k(x_i) prod_m B_m[k, y_im]``: annotators answer independently given
@@ -68,19 +63,30 @@ def joint_log_likelihood(log_posterior, log_confusion, item, annotator, label):
     Parameters
     ----------
     log_posterior : Tensor of shape (n_items, n_classes)
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    answer_logits : Tensor of shape (n_annotators, n_classes, n_classes)
     item, annotator, label : int64 Tensors of shape (n_labels,)
+    return_proba : bool, default=False
+        As of `marginal_log_likelihood`.
 
     Returns
     -------
-    Tensor of shape (n_items,)
+    Tensor of shape (n_items,), and the probabilities
     """
-    log_label = label_log_proba(log_confusion, annotator, label)
-    return torch.logsumexp(log_posterior.index_add(0, item, log_label), dim=1)
+    log_likelihood, proba = _CoupledLogLikelihood.apply(
+        log_posterior, answer_logits, item, annotator, label, True, return_proba
+    )
+    return (log_likelihood, proba) if return_proba else log_likelihood
 
 
 def outlier_log_likelihood(
-    log_posterior, log_confusion, item, annotator, label, log_weight
+    log_posterior,
+    answer_logits,
+    item,
+    annotator,
+    label,
+    log_weight,
+    *,
+    return_proba=False,
 ):
     """Log-probability of all labels of each item, of which some are outliers.
 
@@ -92,23 +98,29 @@ def outlier_log_likelihood(
     Parameters
     ----------
     log_posterior : Tensor of shape (n_items, n_classes)
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    answer_logits : Tensor of shape (n_annotators, n_classes, n_classes)
     item, annotator, label : int64 Tensors of shape (n_labels,)
     log_weight : Tensor of shape (3,)
         Log-probabilities of the three kinds.
+    return_proba : bool, default=False
+        As of `marginal_log_likelihood`.
 
     Returns
     -------
-    Tensor of shape (n_items,)
+    Tensor of shape (n_items,), and the probabilities
     """
     log_classes = math.log(log_posterior.shape[1])
     # The first two differ in where the class comes from alone.
     log_prior = torch.logaddexp(
         log_posterior + log_weight[0], log_weight[1] - log_classes
     )
-    from_class = joint_log_likelihood(log_prior, log_confusion, item, annotator, label)
+    from_class = joint_log_likelihood(
+        log_prior, answer_logits, item, annotator, label, return_proba=return_proba
+    )
+    from_class, *proba = from_class if return_proba else (from_class,)
     n_labels = torch.bincount(item, minlength=len(log_posterior)).to(from_class.dtype)
-    return torch.logaddexp(from_class, log_weight[2] - n_labels * log_classes)
+    log_likelihood = torch.logaddexp(from_class, log_weight[2] - n_labels * log_classes)
+    return (log_likelihood, *proba) if return_proba else log_likelihood
 
 
 def posterior_second_moment(log_posterior, weight=None):
@@ -124,28 +136,58 @@ def posterior_second_moment(log_posterior, weight=None):
     -------
     Tensor of shape (n_classes, n_classes)
     """
-    posterior = _wide(log_posterior).exp()
-    if weight is None:
-        return posterior.T @ posterior / len(posterior)
-    weight = weight.to(posterior.dtype)
-    return (posterior * weight[:, None]).T @ posterior / weight.sum()
+    posterior, weighted, total = _weighted_posterior(log_posterior, weight)
+    return weighted.T @ posterior / total
 
 
-def confusion_second_moment(log_confusion):
+def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE):
+    """``log_volume`` of ``posterior_second_moment``, faster.
+
+    Parameters
+    ----------
+    log_posterior : Tensor of shape (n_items, n_classes)
+    weight : Tensor of shape (n_items,), optional
+        Non-negative, not all zero.
+    ridge : float
+
+    Returns
+    -------
+    Tensor of shape ()
+    """
+    return _PosteriorLogVolume.apply(log_posterior, weight, ridge)
+
+
+def confusion_second_moment(proba):
     """``1/M sum_m B_m B_m'``, the Gram matrix of the stacked confusion matrices.
 
     Parameters
     ----------
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    proba : Tensor of shape (n_annotators, n_classes, n_classes)
+        Indexed ``[annotator, answer, true class]``.
 
     Returns
     -------
     Tensor of shape (n_classes, n_classes)
     """
-    confusion = _wide(log_confusion).exp()
-    # One product of K x ML matrices instead of M products of K x K ones.
-    stacked = confusion.transpose(0, 1).reshape(confusion.shape[1], -1)
-    return stacked @ stacked.T / len(confusion)
+    return gram_matrix(proba) / len(proba)
+
+
+def gram_matrix(proba):
+    """``sum_m B_m B_m'``, summed in float32 at least, in the widest float type.
+
+    Parameters
+    ----------
+    proba : Tensor of shape (n_annotators, n_classes, n_classes)
+        Indexed ``[annotator, answer, true class]``.
+
+    Returns
+    -------
+    Tensor of shape (n_classes, n_classes)
+    """
+    if proba.dtype in (torch.float16, torch.bfloat16):
+        proba = proba.float()
+    stacked = proba.reshape(-1, proba.shape[2])
+    return wide(stacked.T @ stacked)
 
 
 def log_volume(second_moment, ridge=RIDGE):
@@ -166,28 +208,156 @@ def log_volume(second_moment, ridge=RIDGE):
     -------
     Tensor of shape ()
     """
-    moment = _wide(second_moment)
-    identity = torch.eye(len(moment), dtype=moment.dtype, device=moment.device)
-    return torch.logdet(moment + ridge * identity)
+    return _LogDet.apply(wide(second_moment), ridge)
 
 
-def mean_trace(log_confusion):
+def mean_trace(proba, weight=None):
     """Mean trace of the confusion matrices (Tanno et al., 2019), added to the loss.
 
     Parameters
     ----------
-    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+    proba : Tensor of shape (n_annotators, n_classes, n_classes)
+    weight : Tensor of shape (n_annotators,), optional
+        What each trace counts in the sum; one over the number of them by default.
 
     Returns
     -------
     Tensor of shape ()
     """
-    diagonal = torch.diagonal(log_confusion, dim1=1, dim2=2)
-    return _wide(diagonal).exp().sum(dim=1).mean()
+    traces = torch.diagonal(proba, dim1=1, dim2=2).sum(dim=1)
+    return traces.mean() if weight is None else traces @ weight
 
 
-def _wide(tensor):
-    """The tensor in the widest float type of its device, for K x K algebra."""
+class _CoupledLogLikelihood(torch.autograd.Function):
+    """``log sum_k f_k B_m[k, l]``, of each label or of all of an item together.
+
+    A fused function, since the graph of single ones takes most of the time of a step.
+    The gradient by the log-posterior is the posterior given the labels, and so is that
+    by the log-probability of a label.
+    """
+
+    @staticmethod
+    def forward(
+        ctx, log_posterior, answer_logits, item, annotator, label, joint, with_proba
+    ):
+        n_classes = answer_logits.shape[2]
+        answer_logits = answer_logits.contiguous()
+        exponential, total, log_total = exponentials(answer_logits)
+        answer = torch.add(label, annotator, alpha=n_classes)
+        # Of each label under each class.
+        log_label = answer_logits.view(-1, n_classes).index_select(0, answer)
+        log_label.sub_(log_total.index_select(0, annotator))
+        if joint:
+            log_joint = log_posterior.index_add(0, item, log_label)
+        else:
+            log_joint = log_label.add_(log_posterior.index_select(0, item))
+        top = log_joint.amax(dim=1) if log_joint.numel() else log_joint.sum(dim=1)
+        posterior = log_joint.sub_(top[:, None]).exp_()
+        evidence = posterior.sum(dim=1)
+        proba = None
+        if with_proba:
+            proba = exponential.mul_(for_all_answers(total.reciprocal()))
+            total = None
+        ctx.joint, ctx.n_items = joint, len(log_posterior)
+        ctx.save_for_backward(
+            posterior, evidence, exponential, total, item, annotator, answer
+        )
+        return evidence.log().add_(top), proba
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad, grad_proba):
+        posterior, evidence, exponential, total, *indices = ctx.saved_tensors
+        item, annotator, answer = indices
+        by_row = posterior * (grad / evidence)[:, None]
+        by_item, by_label = by_row, by_row
+        if not ctx.joint:
+            by_item = by_row.new_zeros(ctx.n_items, by_row.shape[1])
+            by_item.index_add_(0, item, by_row)
+        if not ctx.needs_input_grad[1]:
+            return by_item, None, None, None, None, None, None
+        if ctx.joint:
+            by_label = by_row.index_select(0, item)
+        if total is not None:
+            # Few tables: they are what takes time where there are many annotators.
+            by_class = torch.zeros_like(total).index_add_(0, annotator, by_label)
+            by_logits = exponential * by_class.div_(total).neg_()[:, None]
+            by_logits.view(-1, by_label.shape[1]).index_add_(0, answer, by_label)
+        else:
+            # By the logs of the probabilities, and then through the softmax.
+            by_logits = grad_proba * exponential
+            by_logits.view(-1, by_label.shape[1]).index_add_(0, answer, by_label)
+            expected = for_all_answers(sum_of_answers(by_logits))
+            by_logits.addcmul_(expected, exponential, value=-1)
+        return by_item, by_logits, None, None, None, None, None
+
+
+class _PosteriorLogVolume(torch.autograd.Function):
+    """``log_volume`` of ``posterior_second_moment``, without a graph in between."""
+
+    @staticmethod
+    def forward(ctx, log_posterior, weight, ridge):
+        posterior, weighted, total = _weighted_posterior(log_posterior, weight)
+        factor = _cholesky(weighted.T @ posterior / total, ridge)
+        ctx.save_for_backward(posterior, weighted, factor)
+        ctx.total, ctx.dtype = total, log_posterior.dtype
+        return _log_det(factor)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        posterior, weighted, factor = ctx.saved_tensors
+        inverse = torch.cholesky_inverse(factor).mul_(2 * grad / ctx.total)
+        return (weighted @ inverse).mul_(posterior).to(ctx.dtype), None, None
+
+
+class _LogDet(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, moment, ridge):
+        factor = _cholesky(moment, ridge)
+        ctx.save_for_backward(factor)
+        return _log_det(factor)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        (factor,) = ctx.saved_tensors
+        return grad * torch.cholesky_inverse(factor), None
+
+
+def _weighted_posterior(log_posterior, weight):
+    """Probabilities, the same times weights, and the sum of the weights."""
+    posterior = wide(log_posterior).exp()
+    if weight is None:
+        return posterior, posterior, len(posterior)
+    weight = weight.to(posterior.dtype)
+    return posterior, posterior * weight[:, None], weight.sum()
+
+
+def _cholesky(moment, ridge):
+    """The factor of a symmetric moment with a ridge, which always has one."""
+    moment = moment.clone()
+    moment.diagonal().add_(ridge)
+    # Does not wait for a device to say whether it worked.
+    factor, _ = torch.linalg.cholesky_ex(moment)
+    return factor
+
+
+def _log_det(factor):
+    return factor.diagonal().log().sum().mul_(2)
+
+
+def wide(tensor):
+    """The tensor in the widest float type of its device, for K x K algebra.
+
+    Parameters
+    ----------
+    tensor : Tensor
+
+    Returns
+    -------
+    Tensor
+    """
     # Apple's GPUs have no float64, and half precision has no determinant.
-    wide = torch.float32 if tensor.device.type == "mps" else torch.float64
-    return tensor.to(wide)
+    widest = torch.float32 if tensor.device.type == "mps" else torch.float64
+    return tensor.to(widest)

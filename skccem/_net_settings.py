@@ -6,15 +6,15 @@ from numbers import Integral
 
 import torch
 
-from ._callbacks import OWN_CALLBACKS, check_callbacks
+from ._callbacks import OWN_CALLBACKS, check_callbacks, use_gradients
 from ._outliers import check_outlier_share
+from ._row_optimizers import FUSED_DEVICES, RowAdam, RowAdamW
 from ._training import CrowdNet, prediction_batch_size
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
+OPTIMIZERS = {"adam": RowAdam, "adamw": RowAdamW, "sgd": torch.optim.SGD}
+
+# Arguments with which these work on some rows of the matrices alone.
+_ROW_ARGUMENTS = {"betas", "eps", "foreach", "fused"}
 
 # Arguments of the skorch net that the estimator sets, by arguments of its own or
 # because the coupled loss and whole batches of labels leave no choice.
@@ -36,6 +36,7 @@ _OWN_ARGUMENTS = {
     "optimizer__param_groups",
     "optimizer__params",
     "optimizer__weight_decay",
+    "by_rows",
     "predict_nonlinearity",
     "seed",
     "train_split",
@@ -187,7 +188,7 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
     # Not every optimiser has a weight decay to be told of.
     decays = takes_weight_decay(optimizer)
     no_decay = {"weight_decay": 0.0} if decays else {}
-    coupling = ["confusion_logits"]
+    coupling = ["answer_logits"]
     if network.outlier_logits is not None:
         coupling.append("outlier_logits")
     settings = {
@@ -215,9 +216,33 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
         )
     if decays:
         settings["optimizer__weight_decay"] = estimator.weight_decay
-    settings.update(check_net_params(estimator.net_params))
+    given = check_net_params(estimator.net_params)
+    settings.update(_optimizer_defaults(estimator.optimizer, given, device))
+    settings.update(given)
     settings.update(changes)
-    return CrowdNet(network, seed=seed, **settings)
+    by_rows = _works_by_rows(estimator, given) and network.answer_logits.requires_grad
+    return CrowdNet(network, seed=seed, by_rows=by_rows, **settings)
+
+
+def _optimizer_defaults(name, given, device):
+    """What makes the named optimisers faster than by their own defaults."""
+    others = {f"optimizer__{way}" for way in ("foreach", "capturable")}
+    slow = others | {"optimizer__differentiable"}
+    fused = name in ("adam", "adamw") and torch.device(device).type in FUSED_DEVICES
+    return {"optimizer__fused": True} if fused and slow.isdisjoint(given) else {}
+
+
+def _works_by_rows(estimator, given):
+    """Whether the matrices that are not in a batch may cost nothing.
+
+    Not with optimisers of which only whole tables are known to give the right result,
+    nor with callbacks that look at gradients and may not know those of rows.
+    """
+    if estimator.optimizer not in ("adam", "adamw"):
+        return False
+    prefix = "optimizer__"
+    names = {name.removeprefix(prefix) for name in given if name.startswith(prefix)}
+    return names <= _ROW_ARGUMENTS and not use_gradients(estimator.callbacks)
 
 
 def takes_weight_decay(optimizer):

@@ -1,4 +1,4 @@
-"""The trained module: a backbone that classifies items, and confusion logits."""
+"""The trained module: a backbone that classifies items, and logits of answers."""
 
 import copy
 import inspect
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+
+from ._answer_logits import log_confusion_of
 
 
 class CrowdNetwork(nn.Module):
@@ -19,8 +21,9 @@ class CrowdNetwork(nn.Module):
     ----------
     backbone : nn.Module
         Maps a batch to logits of shape (n_items, n_classes).
-    confusion_logits : Tensor of shape (n_annotators, n_classes, n_classes)
-        Where the matrices start; may hold ``-inf`` where they are not learned.
+    log_confusion : Tensor of shape (n_annotators, n_classes, n_classes)
+        Where the matrices start, ``[m, k, l]`` = log P(annotator m says l, given the
+        true class is k); may hold ``-inf`` where they are not learned.
     learn_confusion : bool, default=True
         Whether the logits are trained.
     outlier_logits : Tensor of shape (3,), optional
@@ -28,20 +31,25 @@ class CrowdNetwork(nn.Module):
         outliers, where they start; None if no item is an outlier.
     learn_outliers : bool, default=False
         Whether these are trained.
+
+    Attributes
+    ----------
+    answer_logits : Parameter of shape (n_annotators, n_classes, n_classes)
+        ``[m, l, k]``: annotator, answer, true class. See `_answer_logits`.
     """
 
     def __init__(
         self,
         backbone,
-        confusion_logits,
+        log_confusion,
         learn_confusion=True,
         outlier_logits=None,
         learn_outliers=False,
     ):
         super().__init__()
         self.backbone = backbone
-        self.confusion_logits = nn.Parameter(
-            confusion_logits, requires_grad=learn_confusion
+        self.answer_logits = nn.Parameter(
+            log_confusion.transpose(1, 2).contiguous(), requires_grad=learn_confusion
         )
         self.outlier_logits = None
         if outlier_logits is not None:
@@ -51,30 +59,36 @@ class CrowdNetwork(nn.Module):
 
     @property
     def n_annotators(self):
-        return self.confusion_logits.shape[0]
+        return self.answer_logits.shape[0]
 
     @property
     def n_classes(self):
-        return self.confusion_logits.shape[2]
+        return self.answer_logits.shape[2]
 
-    def forward(self, X, annotators=None):
-        """Log-posteriors of a batch and the log-confusions that it needs.
+    def forward(self, X, annotators=None, answer_logits=None):
+        """Log-posteriors of a batch and the logits of answers that it needs.
 
         Parameters
         ----------
         X : Tensor of shape (n_items, ...), or dict of Tensors
             A dict is passed to the backbone as keyword arguments.
         annotators : int64 Tensor of shape (n_rows,), optional
-            Whose matrices to return; all of them by default.
+            Whose logits to return, distinct; all of them by default.
+        answer_logits : Tensor of shape (n_rows, n_classes, n_classes), optional
+            Those of these annotators, where the optimiser fetched them.
 
         Returns
         -------
         log_posterior : Tensor of shape (n_items, n_classes)
-        log_confusion : Tensor of shape (n_rows, n_classes, n_classes)
+        answer_logits : Tensor of shape (n_rows, n_classes, n_classes)
         log_weight : Tensor of shape (3,)
             Only where items may be outliers: log-probabilities of the kinds of items.
         """
-        output = self.log_posterior(X), self.log_confusion(annotators)
+        if answer_logits is None:
+            answer_logits = self.answer_logits
+            if annotators is not None:
+                answer_logits = answer_logits.index_select(0, annotators)
+        output = self.log_posterior(X), answer_logits
         if self.outlier_logits is None:
             return output
         return *output, self.log_weight()
@@ -84,15 +98,14 @@ class CrowdNetwork(nn.Module):
         return torch.log_softmax(self.outlier_logits, dim=0)
 
     def log_posterior(self, X):
+        """Log class probabilities of a batch, of shape (n_items, n_classes)."""
         logits = call_backbone(self.backbone, X)
         # Under autocast logits are half precision; likelihoods need more.
-        return torch.log_softmax(logits.to(self.confusion_logits.dtype), dim=1)
+        return torch.log_softmax(logits.to(self.answer_logits.dtype), dim=1)
 
-    def log_confusion(self, annotators=None):
-        logits = self.confusion_logits
-        if annotators is not None:
-            logits = logits.index_select(0, annotators)
-        return torch.log_softmax(logits, dim=2)
+    def log_confusion(self):
+        """Log confusion matrices of all annotators, without a gradient."""
+        return log_confusion_of(self.answer_logits)
 
 
 def call_backbone(backbone, batch):

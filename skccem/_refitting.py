@@ -57,8 +57,10 @@ class PosteriorLoss(nn.Module):
     the classifier: the M-step of expectation maximisation.
     """
 
-    # As of ``CrowdLoss``.
+    # As of ``CrowdLoss``, without a regulariser.
     reg_strength = 0.0
+    needs_running_moment = False
+    running_moment = None
 
     def forward(self, output, target):
         """Loss of a batch, the sum of log-likelihoods, and the weight of its items.

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ._annotations import CrowdLabels
+from ._batches import CrowdDataset, annotator_shares
 from ._features import number_type
 from ._targets import active_annotators
-from ._training import CrowdDataset
 
 
 class LabelledItems(NamedTuple):
@@ -117,10 +117,10 @@ def new_datasets(estimator, X, labels, weight, rng):
     train_items, valid_items = split_items(labels, weight, fraction, rng)
     trained = active_annotators(labels[train_items])
     seen = labels.select_annotators(labels.annotators[trained])
-    gather = estimator.regularizer not in {"W", "trace"}
     weight = network_weight(weight, X)
+    shares = annotator_shares(seen, train_items, estimator.batch_size, number_type(X))
     train_set, valid_set = (
-        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], gather)
+        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], shares)
         for items in (train_items, valid_items)
     )
     if len(valid_items) and not len(valid_set):

@@ -1,192 +1,27 @@
-"""Training: batches of items with their labels, the loss, and the skorch net."""
+"""Training: the skorch net."""
 
-from itertools import pairwise
+import math
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer
-from skorch.utils import to_tensor
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from skorch.callbacks import Callback, EpochTimer
+from torch.utils.data import DataLoader
 
-from ._annotations import gather_rows
+from ._answer_logits import answer_proba
+from ._batches import BatchLoader, CrowdDataset, EvenBatches
 from ._callbacks import ProgressBar
-from ._features import n_items, take_batch
-from ._losses import (
-    confusion_second_moment,
-    joint_log_likelihood,
-    log_volume,
-    marginal_log_likelihood,
-    mean_trace,
-    outlier_log_likelihood,
-    posterior_second_moment,
-)
+from ._crowd_loss import CrowdLoss, RunningMoment
 from .exceptions import NonFiniteLossError
+
+# Callbacks that do not look at the network when an epoch ends.
+_BLIND_CALLBACKS = ("burn_in", "epoch_timer", "print_log", "progress")
+
+# Items of the batches that are made ahead, where making them is not much work.
+_ITEMS_AHEAD = 4096
 
 # Numbers in a batch at prediction, where no gradient has to be kept: 64 MB of float32.
 _PREDICTION_BATCH_NUMBERS = 2**24
-
-
-class CrowdDataset(Dataset):
-    """Items with their labels, read a whole batch at a time.
-
-    Parameters
-    ----------
-    X : ndarray, CSR, dict of arrays, or torch Dataset
-        What ``check_features`` returned.
-    labels : CrowdLabels of shape (n_samples, n_annotators), optional
-        None for prediction.
-    sample_weight : ndarray of shape (n_samples,), optional
-        In the precision of the network.
-    items : int ndarray, optional
-        The rows that this data set consists of; all by default.
-    gather_annotators : bool, default=False
-        Whether a batch names the annotators that it needs, where they are few, so that
-        the others cost nothing. Off for losses that need every annotator.
-    """
-
-    def __init__(
-        self, X, labels=None, sample_weight=None, items=None, gather_annotators=False
-    ):
-        self.X = X
-        self.labels = labels
-        self.sample_weight = sample_weight
-        self.items = np.arange(n_items(X)) if items is None else items
-        self.gather_annotators = gather_annotators
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitems__(self, index):
-        """The batch ``(inputs, target)``: two dicts of tensors.
-
-        ``inputs`` are the arguments of ``CrowdNetwork.forward``; ``target`` those of a
-        likelihood, and the weights of the items.
-        """
-        rows = self.items[np.asarray(index)]
-        inputs = {"X": take_batch(self.X, rows)}
-        if self.labels is None:
-            return inputs, {}
-        positions, counts = gather_rows(self.labels.indptr, rows)
-        annotator = self.labels.indices[positions].astype(np.int64)
-        if self.gather_annotators and len(positions) < self.labels.n_annotators:
-            needed, annotator = np.unique(annotator, return_inverse=True)
-            inputs["annotators"] = torch.from_numpy(needed)
-        target = {
-            "item": torch.from_numpy(np.repeat(np.arange(len(rows)), counts)),
-            "annotator": torch.from_numpy(annotator),
-            "label": torch.from_numpy(self.labels.codes[positions].astype(np.int64)),
-        }
-        if self.sample_weight is not None:
-            target["weight"] = torch.from_numpy(self.sample_weight[rows])
-        return inputs, target
-
-
-class EvenBatches:
-    """Batch sampler whose batches differ by at most one item in size.
-
-    A short last batch would weigh its few items as much as a full one, and its second
-    moment of posteriors, which regulariser F needs, would be nearly singular.
-
-    Parameters
-    ----------
-    n : int
-        Number of items.
-    batch_size : int
-        Largest size of a batch.
-    rng : numpy.random.Generator, optional
-        Shuffles the items at each pass; without it they come in order.
-    """
-
-    def __init__(self, n, batch_size, rng=None):
-        self.n = n
-        self.n_batches = -(-n // batch_size)
-        self.rng = rng
-
-    def __len__(self):
-        return self.n_batches
-
-    def __iter__(self):
-        order = np.arange(self.n) if self.rng is None else self.rng.permutation(self.n)
-        bounds = np.arange(self.n_batches + 1) * self.n // max(self.n_batches, 1)
-        for start, stop in pairwise(bounds):
-            yield order[start:stop]
-
-
-class CrowdLoss(nn.Module):
-    """Mean negative log-likelihood per label, plus the regulariser while training.
-
-    In evaluation mode, and while ``burn_in`` is set, it is the unpenalised marginal
-    likelihood, whatever is trained. So held-out values compare across likelihoods and
-    strengths.
-
-    Parameters
-    ----------
-    likelihood : {"marginal", "joint"}
-    regularizer : {None, "F", "W", "trace"}
-    reg_strength : float
-    """
-
-    def __init__(self, likelihood="marginal", regularizer=None, reg_strength=0.0):
-        super().__init__()
-        self.likelihood = likelihood
-        self.regularizer = regularizer if reg_strength else None
-        self.reg_strength = reg_strength
-        # Whether to train by CCEM alone for now.
-        self.burn_in = False
-
-    def forward(self, output, target):
-        """Loss of a batch, the sum of log-likelihoods, and the weight of its labels.
-
-        Parameters
-        ----------
-        output : tuple of Tensors
-            ``log_posterior`` and ``log_confusion`` and, for items that may be outliers,
-            the log-probabilities of their kinds.
-        target : dict of Tensors
-
-        Returns
-        -------
-        loss, log_likelihood, n_labels : Tensors of shape ()
-        """
-        log_posterior, log_confusion, *log_weight = output
-        item, weight = target["item"], target.get("weight")
-        arguments = (
-            log_posterior,
-            log_confusion,
-            item,
-            target["annotator"],
-            target["label"],
-        )
-        full = self.training and not self.burn_in
-        if full and log_weight:
-            log_likelihood = outlier_log_likelihood(*arguments, *log_weight)
-            per_row = weight
-        elif full and self.likelihood == "joint":
-            log_likelihood, per_row = joint_log_likelihood(*arguments), weight
-        else:
-            log_likelihood = marginal_log_likelihood(*arguments)
-            per_row = None if weight is None else weight[item]
-        if weight is None:
-            n_labels = log_likelihood.new_tensor(len(item))
-        else:
-            log_likelihood = log_likelihood * per_row
-            n_labels = weight[item].sum()
-        log_likelihood = log_likelihood.sum()
-        loss = -log_likelihood / n_labels
-        if full and self.regularizer is not None:
-            loss = loss + self.reg_strength * self._penalty(
-                log_posterior, log_confusion, weight
-            )
-        return loss, log_likelihood, n_labels
-
-    def _penalty(self, log_posterior, log_confusion, weight):
-        if self.regularizer == "F":
-            return -log_volume(posterior_second_moment(log_posterior, weight))
-        if self.regularizer == "W":
-            return -log_volume(confusion_second_moment(log_confusion))
-        return mean_trace(log_confusion)
 
 
 class StopTraining(Exception):
@@ -201,12 +36,16 @@ class CrowdNet(NeuralNet):
     module : CrowdNetwork
     seed : int
         Of the order of items, and of data-loading workers.
+    by_rows : bool, default=False
+        Whether the optimiser is one of `_row_optimizers` that works on the matrices
+        which a batch needs alone, where the data set says which.
     **kwargs
         As for ``skorch.NeuralNet``.
     """
 
-    def __init__(self, module, *, seed, **kwargs):
+    def __init__(self, module, *, seed, by_rows=False, **kwargs):
         self.seed = seed
+        self.by_rows = by_rows
         kwargs = {"criterion": CrowdLoss, "train_split": None, **kwargs}
         super().__init__(module, **kwargs)
 
@@ -223,23 +62,42 @@ class CrowdNet(NeuralNet):
         batch_size = kwargs.pop("batch_size", self.batch_size)
         if batch_size == -1:
             batch_size = max(len(dataset), 1)
+        rng = np.random.default_rng(self.seed) if training else None
+        batches = EvenBatches(len(dataset), batch_size, rng)
+        if not kwargs:
+            return BatchLoader(dataset, batches, max(_ITEMS_AHEAD // batch_size, 1))
         return DataLoader(
             dataset,
-            batch_sampler=EvenBatches(
-                len(dataset),
-                batch_size,
-                np.random.default_rng(self.seed) if training else None,
-            ),
+            batch_sampler=batches,
             collate_fn=_as_it_is,
             # Its own generator: a DataLoader draws a seed from torch's global one.
             generator=torch.Generator().manual_seed(self.seed),
             **kwargs,
         )
 
+    def initialize_callbacks(self):
+        super().initialize_callbacks()
+        # Most callbacks do nothing at a batch, of which there are many.
+        self._at_batches = {
+            event: [
+                callback for _, callback in self.callbacks_ if _does(callback, event)
+            ]
+            for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        }
+        return self
+
     def notify(self, method_name, **kwargs):
+        if method_name in self._at_batches:
+            if any(self._at_batches.values()):
+                getattr(self, method_name)(self, **kwargs)
+            for callback in self._at_batches[method_name]:
+                getattr(callback, method_name)(self, **kwargs)
+            return
         if method_name != "on_epoch_end":
             super().notify(method_name, **kwargs)
             return
+        if self._is_watched:
+            self._catch_up()
         self.on_epoch_end(self, **kwargs)
         stop = None
         for _, callback in self.callbacks_:
@@ -253,13 +111,44 @@ class CrowdNet(NeuralNet):
         if stop is not None:
             raise StopTraining from stop
 
+    def train_step(self, batch, **fit_params):
+        step = None
+
+        def closure():
+            nonlocal step
+            for group in self.optimizer_.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = None
+            step = self.train_step_single(batch)
+            if self._at_batches["on_grad_computed"]:
+                named = list(self.module_.named_parameters())
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=named,
+                    batch=batch,
+                    training=True,
+                )
+            return step["loss"]
+
+        self.optimizer_.step(closure)
+        return step
+
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         step = self._step(batch)
-        if not torch.isfinite(step["loss"]):
-            raise diverged(self, f"the loss became {step['loss'].item()}")
+        # On other devices looking at the loss is to wait for it.
+        if step["loss"].device.type == "cpu":
+            self._check_finite(step["loss"].item())
         step["loss"].backward()
         return step
+
+    def _set_training(self, training=True):
+        # Goes through all parts of the network, at each batch.
+        if (
+            self.module_.training is not training
+            or self.criterion_.training is not training
+        ):
+            super()._set_training(training)
 
     def validation_step(self, batch, **fit_params):
         self._set_training(False)
@@ -267,30 +156,46 @@ class CrowdNet(NeuralNet):
             return self._step(batch)
 
     def _step(self, batch):
-        inputs, target = batch
-        output = self.infer(inputs)
-        target = to_tensor(target, device=self.device)
+        inputs, target = (on_device(part, self.device) for part in batch)
+        if self.criterion_.needs_running_moment:
+            self._catch_up()
+            proba = answer_proba(self.module_.answer_logits.detach())
+            self.criterion_.running_moment = RunningMoment(proba)
+        if self.by_rows and self.module_.training and "annotators" in inputs:
+            inputs["answer_logits"] = self.optimizer_.fetch(
+                self.module_.answer_logits, inputs["annotators"]
+            )
+        output = self.module_(**inputs)
         loss, log_likelihood, n_labels = self.criterion_(output, target)
         return {
             "loss": loss,
             "log_likelihood": log_likelihood.detach(),
-            "n_labels": n_labels.detach(),
+            "n_labels": n_labels,
             "y_pred": output,
         }
+
+    def _check_finite(self, loss):
+        if not math.isfinite(loss):
+            raise diverged(self, f"the loss became {loss}")
+
+    def _catch_up(self):
+        """Make the logits of all annotators what they are by now."""
+        if self.by_rows:
+            self.optimizer_.catch_up(self.module_.answer_logits)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the data; records means over labels, not over batches."""
         if iterator is None:
             return
-        totals = torch.zeros(3, dtype=torch.float64)
+        sums = _SumsOverLabels()
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            n_labels = step["n_labels"]
-            sums = (step["loss"].detach() * n_labels, step["log_likelihood"], n_labels)
-            totals += torch.stack(sums).cpu()
+            sums.add(step)
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        loss, log_likelihood = (totals[:2] / totals[2]).tolist()
+        loss, log_likelihood = sums.means()
+        if training:
+            self._check_finite(loss)
         self.history.record(f"{prefix}_loss", loss)
         # Under the name that skorch's Checkpoint and its like look for.
         is_best = loss < self.best_loss_.get(prefix, np.inf)
@@ -315,12 +220,18 @@ class CrowdNet(NeuralNet):
         """
         self.initialize()
         self.best_loss_ = {}
+        self._is_watched = any(
+            name not in _BLIND_CALLBACKS for name, _ in self.callbacks_
+        )
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)
             try:
                 self.fit_loop(train_set, valid_set)
             except StopTraining:
                 pass
+            self._catch_up()
+            # It is of no use afterwards, and as large as the matrices.
+            self.criterion_.running_moment = None
             self.notify("on_train_end", X=train_set, y=valid_set)
         finally:
             for _, callback in self.callbacks_:
@@ -350,10 +261,72 @@ class CrowdNet(NeuralNet):
         self._set_training(False)
         with torch.inference_mode():
             parts = [
-                self.module_.log_posterior(to_tensor(inputs["X"], device=self.device))
+                self.module_.log_posterior(on_device(inputs, self.device)["X"])
                 for inputs, _ in self.get_iterator(dataset, training=False)
             ]
             return torch.cat(parts).cpu().numpy()
+
+
+class _SumsOverLabels:
+    """Sums of what steps return, without waiting for a device at each step."""
+
+    # Steps after which what they returned is added up.
+    _most = 1000
+
+    def __init__(self):
+        self._sums = torch.zeros(3, dtype=torch.float64)
+        self._steps = []
+
+    def add(self, step):
+        """Take note of a step."""
+        loss = step["loss"].detach()
+        self._steps.append((loss, step["log_likelihood"], step["n_labels"]))
+        if len(self._steps) == self._most:
+            self._add_up()
+
+    def means(self):
+        """Loss and log-likelihood per label."""
+        self._add_up()
+        return (self._sums[:2] / self._sums[2]).tolist()
+
+    def _add_up(self):
+        loss, log_likelihood, n_labels = (
+            torch.stack([torch.as_tensor(number) for number in numbers]).cpu().double()
+            for numbers in zip(*self._steps, strict=True)
+        )
+        sums = loss * n_labels, log_likelihood, n_labels
+        self._sums += torch.stack([values.sum() for values in sums])
+        self._steps = []
+
+
+def on_device(tensors, device):
+    """Tensors by name, some of them dicts themselves, on a device.
+
+    Parameters
+    ----------
+    tensors : dict
+    device : str
+
+    Returns
+    -------
+    dict
+    """
+    if torch.device(device).type == "cpu":
+        return tensors
+    return {
+        name: (
+            on_device(part, device)
+            if isinstance(part, dict)
+            else part.to(device, non_blocking=True)
+        )
+        for name, part in tensors.items()
+    }
+
+
+def _does(callback, event):
+    """Whether a callback does anything at an event."""
+    method = getattr(callback, event)
+    return getattr(method, "__func__", None) is not getattr(Callback, event)
 
 
 def diverged(net, what):

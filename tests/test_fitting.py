@@ -91,8 +91,8 @@ def test_a_factory_gets_the_number_of_features_of_the_estimator(X):
 def test_a_new_network_starts_from_the_initial_matrices(seen, init, dtype):
     backbone = nn.Linear(N_FEATURES, N_CLASSES, dtype=dtype)
     network = start(backbone, seen, init)
-    assert network.confusion_logits.dtype == dtype
-    assert network.confusion_logits.requires_grad
+    assert network.answer_logits.dtype == dtype
+    assert network.answer_logits.requires_grad
     np.testing.assert_allclose(
         network.log_confusion().exp().detach().numpy(),
         start_confusion(seen, init),
@@ -138,7 +138,7 @@ def test_one_annotator_of_an_ordinary_classifier_is_always_right(labels):
     y = CrowdLabels.from_matrix(np.arange(9).reshape(9, 1) % N_CLASSES)
     network = start(nn.Linear(4, 3), y, crowd=False)
     assert torch.equal(network.log_confusion().exp()[0], torch.eye(3))
-    assert not network.confusion_logits.requires_grad
+    assert not network.answer_logits.requires_grad
 
 
 def test_precision_is_double_where_a_parameter_is():

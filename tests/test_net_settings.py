@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from skccem import CrowdClassifier, CrowdLabels
+from skccem._batches import CrowdDataset
 from skccem._fitting import (
     new_backbone,
     new_network,
@@ -16,7 +17,6 @@ from skccem._net_settings import (
 )
 from skccem._random_state import seeded
 from skccem._start import start_confusion
-from skccem._training import CrowdDataset
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def train(labels, X, **settings):
     with seeded(0, "cpu"):
         network = start(new_backbone(estimator, X, 3), labels)
     net = new_net(estimator, network, X, 0, "cpu")
-    train_set = CrowdDataset(X, labels, gather_annotators=True)
+    train_set = CrowdDataset(X, labels, annotator_share=np.ones(labels.n_annotators))
     net.train(train_set)
     return net, train_set
 
@@ -128,7 +128,7 @@ def test_an_optimizer_without_weight_decay_trains(X, seen):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.RMSprop])
-def test_confusion_logits_have_their_own_rate_and_no_weight_decay(X, seen, optimizer):
+def test_answer_logits_have_their_own_rate_and_no_weight_decay(X, seen, optimizer):
     net, _ = train(
         seen, X, optimizer=optimizer, lr=0.01, confusion_lr=0.2, weight_decay=0.3
     )
@@ -138,7 +138,7 @@ def test_confusion_logits_have_their_own_rate_and_no_weight_decay(X, seen, optim
     }
     assert groups == {
         0.01: (0.3, [id(p) for p in net.module_.backbone.parameters()]),
-        0.2: (0.0, [id(net.module_.confusion_logits)]),
+        0.2: (0.0, [id(net.module_.answer_logits)]),
     }
 
 
@@ -153,9 +153,9 @@ def test_weight_decay_leaves_the_logits_of_an_untouched_annotator(X, labels, opt
     )
     before = start(plain.backbone, labels)
     for module in (plain, decayed):
-        logits = module.confusion_logits
-        assert torch.equal(logits[2], before.confusion_logits[2])
-        assert not torch.equal(logits[0], before.confusion_logits[0])
+        logits = module.answer_logits
+        assert torch.equal(logits[2], before.answer_logits[2])
+        assert not torch.equal(logits[0], before.answer_logits[0])
     unused = [abs(module.backbone[0].weight[:, 0]).sum() for module in (plain, decayed)]
     assert unused[1] < unused[0]
 

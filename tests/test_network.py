@@ -49,10 +49,10 @@ def batch():
 
 
 def test_posteriors_and_confusion_rows_sum_to_one(network, batch):
-    log_posterior, log_confusion = network(batch)
+    log_posterior, _ = network(batch)
     torch.testing.assert_close(log_posterior.exp().sum(1), torch.ones(7))
     torch.testing.assert_close(
-        log_confusion.exp().sum(2), torch.ones(N_ANNOTATORS, N_CLASSES)
+        network.log_confusion().exp().sum(2), torch.ones(N_ANNOTATORS, N_CLASSES)
     )
     assert (network.n_annotators, network.n_classes) == (N_ANNOTATORS, N_CLASSES)
 
@@ -60,7 +60,8 @@ def test_posteriors_and_confusion_rows_sum_to_one(network, batch):
 def test_matrices_start_where_the_logits_are_log_probabilities(logits, batch):
     start = torch.softmax(logits, dim=2)
     network = CrowdNetwork(nn.Linear(N_FEATURES, N_CLASSES), start.log())
-    torch.testing.assert_close(network(batch)[1].exp(), start)
+    torch.testing.assert_close(network(batch)[1].exp(), start.transpose(1, 2))
+    torch.testing.assert_close(network.log_confusion().exp(), start)
 
 
 def test_only_the_named_annotators_are_returned(network, batch):
@@ -81,10 +82,10 @@ def test_a_dict_is_passed_as_keyword_arguments(logits, batch):
 
 
 @pytest.mark.parametrize("learn", [True, False])
-def test_confusion_logits_are_learned_only_if_asked_for(logits, batch, learn):
+def test_answer_logits_are_learned_only_if_asked_for(logits, batch, learn):
     network = CrowdNetwork(nn.Linear(N_FEATURES, N_CLASSES), logits, learn)
     sum(part.sum() for part in network(batch)).backward()
-    assert (network.confusion_logits.grad is not None) == learn
+    assert (network.answer_logits.grad is not None) == learn
 
 
 @pytest.mark.parametrize("learn", [True, False])

@@ -88,7 +88,7 @@ def test_the_odds_are_those_of_the_loss(known):
     odds = outlier_log_odds(labels, log_f, log_B, LOG_WEIGHT)
     arrays = (
         log_f,
-        log_B,
+        log_B.transpose(0, 2, 1),
         labels.row_indices().astype("i8"),
         labels.indices.astype("i8"),
         labels.codes.astype("i8"),

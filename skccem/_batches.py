@@ -1,0 +1,183 @@
+"""Batches of items with their labels."""
+
+from itertools import islice, pairwise
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ._annotations import gather_rows
+from ._features import n_items, take_batch
+
+# The share of all annotators, expected in a batch, up to which it pays to select them.
+_MAX_SHARE = 0.6
+
+
+class CrowdDataset(Dataset):
+    """Items with their labels, read a whole batch at a time.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+        What ``check_features`` returned.
+    labels : CrowdLabels of shape (n_samples, n_annotators), optional
+        None for prediction.
+    sample_weight : ndarray of shape (n_samples,), optional
+        In the precision of the network.
+    items : int ndarray, optional
+        The rows that this data set consists of; all by default.
+    annotator_share : ndarray of shape (n_annotators,), optional
+        In the precision of the network. If given, a batch has the annotators that it
+        needs alone, and for each of them what this says: see `inclusion_probability`.
+    """
+
+    def __init__(
+        self, X, labels=None, sample_weight=None, items=None, annotator_share=None
+    ):
+        self.X = X
+        self.labels = labels
+        self.sample_weight = sample_weight
+        self.items = np.arange(n_items(X)) if items is None else items
+        self.annotator_share = annotator_share
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitems__(self, index):
+        """The batch ``(inputs, target)``: two dicts of tensors.
+
+        ``inputs`` are the arguments of ``CrowdNetwork.forward``; ``target`` those of
+        the loss.
+        """
+        rows = self.items[np.asarray(index)]
+        inputs = {"X": take_batch(self.X, rows)}
+        if self.labels is None:
+            return inputs, {}
+        positions, counts = gather_rows(self.labels.indptr, rows)
+        annotator = self.labels.indices[positions].astype(np.int64)
+        target = {
+            "item": torch.from_numpy(np.repeat(np.arange(len(rows)), counts)),
+            "label": torch.from_numpy(self.labels.codes[positions].astype(np.int64)),
+        }
+        if self.annotator_share is not None:
+            needed, annotator = np.unique(annotator, return_inverse=True)
+            inputs["annotators"] = target["annotators"] = torch.from_numpy(needed)
+            share = self.annotator_share[needed]
+            target["annotator_share"] = torch.from_numpy(share)
+        target["annotator"] = torch.from_numpy(annotator)
+        if self.sample_weight is not None:
+            target["weight"] = torch.from_numpy(self.sample_weight[rows])
+        return inputs, target
+
+
+class EvenBatches:
+    """Batch sampler whose batches differ by at most one item in size.
+
+    A short last batch would weigh its few items as much as a full one, and its second
+    moment of posteriors, which regulariser F needs, would be nearly singular.
+
+    Parameters
+    ----------
+    n : int
+        Number of items.
+    batch_size : int
+        Largest size of a batch.
+    rng : numpy.random.Generator, optional
+        Shuffles the items at each pass; without it they come in order.
+    """
+
+    def __init__(self, n, batch_size, rng=None):
+        self.n = n
+        self.n_batches = -(-n // batch_size)
+        self.rng = rng
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        order = np.arange(self.n) if self.rng is None else self.rng.permutation(self.n)
+        bounds = np.arange(self.n_batches + 1) * self.n // max(self.n_batches, 1)
+        for start, stop in pairwise(bounds):
+            yield order[start:stop]
+
+
+class BatchLoader:
+    """What a ``DataLoader`` without workers does with whole batches, and no more.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ``__getitems__`` that returns a batch.
+    batch_sampler : iterable of int ndarrays
+    block_size : int, default=1
+        Batches that are made ahead.
+    """
+
+    def __init__(self, dataset, batch_sampler, block_size=1):
+        self.dataset = dataset
+        self.batch_sampler = batch_sampler
+        self.block_size = block_size
+
+    def __len__(self):
+        return len(self.batch_sampler)
+
+    def __iter__(self):
+        batches = iter(self.batch_sampler)
+        while block := list(islice(batches, self.block_size)):
+            # One after the other they are made three times as fast as one at a time,
+            # between steps that fill the processor's cache.
+            yield from [self.dataset.__getitems__(batch) for batch in block]
+
+
+def annotator_shares(labels, items, batch_size, dtype):
+    """What annotators count in the batches that they are in, if few of them are.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    items : int ndarray
+        Those that batches are made of.
+    batch_size : int or None
+        None for all at once.
+    dtype : dtype
+
+    Returns
+    -------
+    ndarray of shape (n_annotators,) or None
+        One over the number of annotators, divided by the probability of being in a
+        batch, so that sums over batches are on average means over all. None if most
+        annotators are in every batch, so that it does not pay to select them.
+    """
+    if batch_size is None or batch_size >= len(items):
+        return None
+    n_labels = labels[items].labels_per_annotator
+    n_batches = len(EvenBatches(len(items), batch_size))
+    proba = inclusion_probability(n_labels, len(items), len(items) / n_batches)
+    if proba.mean() > _MAX_SHARE:
+        return None
+    share = np.zeros(len(proba), dtype=dtype)
+    np.divide(1 / len(proba), proba, out=share, where=proba > 0, casting="same_kind")
+    return share
+
+
+def inclusion_probability(n_labels, n_items, batch_size):
+    """Probability that a batch has an item that an annotator labelled.
+
+    Parameters
+    ----------
+    n_labels : int ndarray of shape (n_annotators,)
+        Items that each labelled.
+    n_items : int
+    batch_size : float
+        A batch is drawn from all items without replacement.
+
+    Returns
+    -------
+    ndarray of shape (n_annotators,)
+    """
+    most = int(np.max(n_labels, initial=0))
+    # One after the other, each of these is among the items outside the batch.
+    outside = 1 - np.minimum(batch_size / (n_items - np.arange(most)), 1)
+    with np.errstate(divide="ignore"):
+        log_none = np.concatenate([[0.0], np.cumsum(np.log(outside))])
+    return -np.expm1(log_none[n_labels])

@@ -1,0 +1,175 @@
+"""The loss of a batch of crowd labels, and its regularisers."""
+
+from functools import partial
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from ._losses import (
+    confusion_second_moment,
+    gram_matrix,
+    joint_log_likelihood,
+    log_volume,
+    marginal_log_likelihood,
+    mean_trace,
+    outlier_log_likelihood,
+    posterior_log_volume,
+)
+from ._row_optimizers import put_rows, take_rows
+
+
+class CrowdLoss(nn.Module):
+    """Mean negative log-likelihood per label, plus the regulariser while training.
+
+    In evaluation mode, and while ``burn_in`` is set, it is the unpenalised marginal
+    likelihood, whatever is trained. So held-out values compare across likelihoods and
+    strengths.
+
+    Parameters
+    ----------
+    likelihood : {"marginal", "joint"}
+    regularizer : {None, "F", "W", "trace"}
+    reg_strength : float
+    """
+
+    def __init__(self, likelihood="marginal", regularizer=None, reg_strength=0.0):
+        super().__init__()
+        self.likelihood = likelihood
+        self.regularizer = regularizer if reg_strength else None
+        self.reg_strength = reg_strength
+        # Whether to train by CCEM alone for now.
+        self.burn_in = False
+        # Of the matrices of all annotators, where a batch has those of some.
+        self.running_moment = None
+
+    @property
+    def needs_running_moment(self):
+        """Whether the next batch of some annotators can't do without it."""
+        needed = self.training and not self.burn_in and self.regularizer == "W"
+        return needed and self.running_moment is None
+
+    def forward(self, output, target):
+        """Loss of a batch, the sum of log-likelihoods, and the weight of its labels.
+
+        Parameters
+        ----------
+        output : tuple of Tensors
+            ``log_posterior`` and ``answer_logits`` and, for items that may be
+            outliers, the log-probabilities of their kinds.
+        target : dict of Tensors
+
+        Returns
+        -------
+        loss, log_likelihood : Tensors of shape ()
+        n_labels : Tensor of shape (), or int where items have no weights
+        """
+        log_posterior, answer_logits, *log_weight = output
+        item, weight = target["item"], target.get("weight")
+        arguments = (
+            log_posterior,
+            answer_logits,
+            item,
+            target["annotator"],
+            target["label"],
+        )
+        full = self.training and not self.burn_in
+        per_row = weight
+        if full and log_weight:
+            likelihood = partial(outlier_log_likelihood, log_weight=log_weight[0])
+        elif full and self.likelihood == "joint":
+            likelihood = joint_log_likelihood
+        else:
+            likelihood = marginal_log_likelihood
+            per_row = None if weight is None else weight[item]
+        proba = None
+        if full and self.regularizer in ("W", "trace"):
+            log_likelihood, proba = likelihood(*arguments, return_proba=True)
+        else:
+            log_likelihood = likelihood(*arguments)
+        if weight is None:
+            n_labels = len(item)
+        else:
+            log_likelihood = log_likelihood * per_row
+            n_labels = weight[item].sum()
+        log_likelihood = log_likelihood.sum()
+        loss = log_likelihood * (-1 / n_labels)
+        if full and self.regularizer is not None:
+            loss = loss + self.reg_strength * self._penalty(
+                log_posterior, proba, target
+            )
+        return loss, log_likelihood, n_labels
+
+    def _penalty(self, log_posterior, proba, target):
+        if self.regularizer == "F":
+            return -posterior_log_volume(log_posterior, target.get("weight"))
+        share = target.get("annotator_share")
+        if self.regularizer == "trace":
+            return mean_trace(proba, share)
+        if share is None:
+            return -log_volume(confusion_second_moment(proba))
+        return -log_volume(self.running_moment(proba, target["annotators"], share))
+
+
+class RunningMoment(nn.Module):
+    """``1/M sum_m B_m B_m'``, of which a batch brings some annotators up to date.
+
+    It has the value of all matrices, those beside the batch as they were when they were
+    in one last, one step of the optimiser ago: what they did since by momentum alone is
+    left out. Its gradient is through the annotators of the batch, each divided by the
+    probability of being in a batch (Horvitz and Thompson, 1952). So an epoch's
+    gradients sum to those of the whole on average, and to first order in the steps in
+    between. Without that the volume would count less for annotators with few labels.
+
+    Parameters
+    ----------
+    proba : Tensor of shape (n_annotators, n_classes, n_classes)
+        All matrices at the start, ``[m, l, k]``.
+    """
+
+    def __init__(self, proba):
+        super().__init__()
+        self.proba = proba
+        self.total = gram_matrix(proba)
+
+    def forward(self, proba, annotators, share):
+        """The moment with the matrices of a batch.
+
+        Parameters
+        ----------
+        proba : Tensor of shape (n_rows, n_classes, n_classes)
+        annotators : int64 Tensor of shape (n_rows,)
+            Whose they are.
+        share : Tensor of shape (n_rows,)
+            One over the number of all annotators, divided by the probability of being
+            in a batch.
+
+        Returns
+        -------
+        Tensor of shape (n_classes, n_classes)
+        """
+        now, before = proba.detach(), take_rows(self.proba, annotators)
+        self.total += gram_matrix(now) - gram_matrix(before)
+        put_rows(self.proba, annotators, now)
+        return _Sampled.apply(proba, share, self.total / len(self.proba))
+
+
+class _Sampled(torch.autograd.Function):
+    """The moment of all matrices, with a gradient through those in the batch."""
+
+    @staticmethod
+    def forward(ctx, proba, share, moment):
+        ctx.save_for_backward(proba, share)
+        return moment
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        proba, share = ctx.saved_tensors
+        grad = (grad + grad.T).to(proba.dtype)
+        stacked = proba.reshape(-1, proba.shape[2]) @ grad
+        return (
+            stacked.view(len(proba), -1).mul_(share[:, None]).view_as(proba),
+            None,
+            None,
+        )
