@@ -8,7 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._em import ConfusionModel
+from ._dawid_skene_model import ConfusionModel, LocalItems
 from ._label_aggregator import EMAggregator, LabelAggregator
 from ._probability import (
     confusion_from_counts,
@@ -277,16 +277,16 @@ class DawidSkene(EMAggregator):
         self.verbose = verbose
 
     def _make_model(self, data):
-        return ConfusionModel(data, self.smoothing, self._checked_target(data.labels))
+        return ConfusionModel(LocalItems(data), self.smoothing, self._checked_target())
 
     def _store_parameters(self, parameters, model):
         self.confusion_matrices_, self.class_prior_ = map(np.exp, parameters)
 
-    def _checked_target(self, labels):
+    def _checked_target(self):
         if isinstance(self.smoothing_target, str):
             return self.smoothing_target
         target = np.asarray(self.smoothing_target, dtype=np.float64)
-        shape = (labels.n_classes, labels.n_classes)
+        shape = (len(self.classes_), len(self.classes_))
         rows_are_distributions = (
             target.shape == shape
             and np.all(target >= 0)

@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._annotations import check_crowd_labels
-from ._em import run_em, used_labels
-from ._probability import posterior_log_proba, safe_log
+from ._em import e_step, run_em, used_labels
+from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
 
@@ -109,7 +109,8 @@ class LabelAggregator(BaseEstimator):
         labels = check_known_crowd(Y, self.classes_, self.annotators_)
         log_confusion = safe_log(self.confusion_matrices_)
         log_prior = safe_log(self.class_prior_)
-        return np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+        proba, _ = e_step(labels.label_indicator(), log_confusion, log_prior)
+        return proba
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -173,7 +174,7 @@ class EMAggregator(LabelAggregator):
         model = self._make_model(data)
         result = run_em(
             model,
-            data,
+            n_labels=data.n_labels,
             n_init=self.n_init,
             max_iter=self.max_iter,
             tol=self.tol,

@@ -11,6 +11,39 @@ def row_pointers(counts):
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
+def row_blocks(indptr, size):
+    """Slices that cut rows into blocks, in order, so that no array need be of all rows.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,)
+        Row pointers.
+    size : int
+        Most entries of a block, and most rows. Only a single row may have more entries.
+
+    Yields
+    ------
+    slice
+        With start and stop.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skccem._rows import row_blocks
+    >>> list(row_blocks(np.array([0, 2, 2, 5]), 4))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    start, n_rows = 0, len(indptr) - 1
+    while start < n_rows:
+        end = min(int(indptr[start]) + size, int(indptr[-1]))
+        # A number of another type would have the whole array converted.
+        end = indptr.dtype.type(end)
+        fitting = int(np.searchsorted(indptr, end, side="right")) - 1
+        stop = min(max(fitting, start + 1), start + size, n_rows)
+        yield slice(start, stop)
+        start = stop
+
+
 def gather_rows(indptr, rows):
     """Where the entries of some rows are.
 
