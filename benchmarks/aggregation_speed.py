@@ -3,10 +3,11 @@
     python benchmarks/aggregation_speed.py           # five minutes, 2 GB
     python benchmarks/aggregation_speed.py --quick   # seconds
 
-Each measurement has a process of its own, with one thread, so that the largest resident
-memory is its own: of the interpreter with everything that skccem imports, of the labels,
-and of the work. The crowd grows with the labels, 100 labels an annotator, or is
-``--annotators`` large. Reading a sparse matrix and a long table is measured likewise.
+Each measurement has a process of its own, with one thread, so that the largest
+resident memory is its own: of the interpreter with everything that skccem imports, of
+the labels, and of the work. The crowd grows with the labels, 100 labels an annotator,
+or is ``--annotators`` large. Reading a sparse matrix and a long table is measured
+likewise.
 """
 
 import json
@@ -199,8 +200,13 @@ def tables(runs, iterations):
             f"\n\nSeconds grow as labels ** {np.polyfit(counts, seconds, 1)[0]:.2f}."
         )
     rows = [
-        [run["task"], *_sizes(run), f"{run['seconds']:.2f}", f"{run['mb_before']:.0f}"]
-        + [f"{run['mb']:.0f}"]
+        [
+            run["task"],
+            *_sizes(run),
+            f"{run['seconds']:.2f}",
+            f"{run['mb_before']:.0f}",
+            f"{run['mb']:.0f}",
+        ]
         for run in runs
         if run["task"] != "fit"
     ]
@@ -238,9 +244,9 @@ def main(argv=None):
         "# Dawid-Skene at scale\n\n"
         f"`{command_of('aggregation_speed.py', options)}`; {versions()}.\n\n"
         f"{N_CLASSES} classes, {LABELS_PER_ITEM} labels an item, {options.iterations} "
-        f"iterations, one thread, the median of {options.repeats} runs. MB: the largest "
-        "resident memory of the process, before (with the labels) and in all. The long "
-        f"tables are in no order.\n\n{tables(runs, options.iterations)}\n"
+        f"iterations, one thread, the median of {options.repeats} runs. MB: the "
+        "largest resident memory of the process, before (with the labels) and in all. "
+        f"The long tables are in no order.\n\n{tables(runs, options.iterations)}\n"
     )
     options.out.mkdir(parents=True, exist_ok=True)
     publish(text, options.out / f"aggregation_speed{'_quick' * options.quick}.md")

@@ -12,11 +12,12 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skccem import CrowdClassifier, CrowdClassifierCV
+from skccem import CrowdClassifier, CrowdClassifierCV, CrowdLabels
 from skccem._probability import confusion_from_counts, expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import aggregation_speed
 import cases
 import common
 import held_out
@@ -550,6 +551,25 @@ def test_the_study_of_real_crowds_may_have_the_defaults_alone(tmp_path, data_hom
     assert text.count("| skccem's defaults") == 3
     assert "majority vote" not in text
     assert "true validation labels" not in text
+
+
+@pytest.mark.parametrize("task", aggregation_speed.TASKS)
+def test_each_task_at_scale_is_measured(task):
+    labels = aggregation_speed.large_crowd(2000)
+    assert labels.shape == (400, 20)
+    assert CrowdLabels.from_matrix(labels.to_sparse()) == labels
+    run = aggregation_speed.measure(task, labels, iterations=2, repeats=3)
+    assert run["n_labels"] == 2000
+    assert min(run["seconds_each"]) <= run["seconds"] <= max(run["seconds_each"])
+    assert 0 < run["mb_before"] <= run["mb"]
+
+
+def test_time_in_proportion_to_labels_has_the_exponent_one():
+    run = {"task": "fit", "n_samples": 1, "n_annotators": 1, "mb_before": 1, "mb": 2}
+    runs = [run | {"n_labels": n, "seconds": n / 1000} for n in (100, 1000, 10000)]
+    text = aggregation_speed.tables(runs, 4)
+    assert "labels ** 1.00" in text
+    assert text.count("| 250000 | 1.00 |") == 3
 
 
 @pytest.fixture(scope="module")
