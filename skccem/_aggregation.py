@@ -113,7 +113,8 @@ class MajorityVote(LabelAggregator):
             If there are no labels, only one class, or weights that do not fit.
         """
         labels, weights = self._check_fit_input(Y, sample_weight)
-        self._store_labels_seen(labels, random_generator(self.random_state))
+        rng = random_generator(self.random_state)
+        self._store_crowd(labels.classes, labels.annotators, rng)
         shares = majority_vote_proba(labels, sample_weight=weights)
         self.class_prior_ = mean_over_labelled(labels, shares, weights)
         counts = expected_counts(labels, shares, weights)

@@ -498,6 +498,11 @@ class CrowdLabels:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return all(np.array_equal(mine, others) for mine, others in pairs)
 
+    def __sizeof__(self):
+        # Dask plans by sizes, and joblib on Dask sends what is large only once.
+        arrays = [array for array in vars(self).values() if array is not None]
+        return super().__sizeof__() + sum(array.nbytes for array in arrays)
+
     def __reduce__(self):
         return CrowdLabels, tuple(vars(self).values())
 

@@ -13,13 +13,12 @@ from ._annotations import CrowdLabels
 from ._probability import (
     answer_rows,
     confusion_from_counts,
-    indicator_rows,
-    item_blocks,
     majority_vote_proba,
     row_sum,
     safe_log,
     score_classes,
 )
+from ._rows import row_blocks, rows_of_csr
 
 # Sums of probabilities above this keep all the digits of a double.
 _SAFE_TOTAL = 1e-280
@@ -50,7 +49,7 @@ class UsedLabels(NamedTuple):
         """
         votes = majority_vote_proba(self.labels)
         if rng is not None:
-            for block in item_blocks(self.labels.indptr):
+            for block in row_blocks(self.labels.indptr):
                 votes[block] = _random_votes(votes[block], rng)
         return votes
 
@@ -210,9 +209,9 @@ def e_step(indicator, log_confusion, log_prior, *, out=None):
     posterior = np.empty(shape) if out is None else out
     log_likelihood = np.empty(shape[0])
     rows = answer_rows(log_confusion)
-    for block in item_blocks(indicator.indptr):
+    for block in row_blocks(indicator.indptr):
         prior = log_prior if log_prior.ndim == 1 else log_prior[block]
-        part = indicator_rows(indicator, block)
+        part = rows_of_csr(indicator, block)
         posterior[block], log_likelihood[block] = _e_step_of_block(
             part, rows, log_confusion, prior
         )

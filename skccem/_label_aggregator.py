@@ -125,10 +125,10 @@ class LabelAggregator(BaseEstimator):
         check_trainable(labels)
         return labels, check_weight(sample_weight, labels)
 
-    def _store_labels_seen(self, labels, rng):
-        self.classes_ = labels.classes
-        self.annotators_ = labels.annotators
-        self.n_annotators_ = labels.n_annotators
+    def _store_crowd(self, classes, annotators, rng):
+        self.classes_ = classes
+        self.annotators_ = annotators
+        self.n_annotators_ = len(annotators)
         # Drawn once, so that predictions can be repeated whatever random_state is.
         self._tie_seed = rng.randint(2**31 - 1)
 
@@ -169,12 +169,15 @@ class EMAggregator(LabelAggregator):
         """
         labels, weights = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)
-        self._store_labels_seen(labels, rng)
+        self._store_crowd(labels.classes, labels.annotators, rng)
         data = used_labels(labels, weights)
-        model = self._make_model(data)
+        return self._climb(self._make_model(data), data.n_labels, rng)
+
+    def _climb(self, model, n_labels, rng):
+        """Fit a model by expectation maximisation, and store what that found."""
         result = run_em(
             model,
-            n_labels=data.n_labels,
+            n_labels=n_labels,
             n_init=self.n_init,
             max_iter=self.max_iter,
             tol=self.tol,
@@ -192,6 +195,6 @@ class EMAggregator(LabelAggregator):
                 f"max_iter={self.max_iter} iterations, but it still gained more. "
                 "Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self

@@ -10,7 +10,6 @@ to the number of labels.
 from functools import reduce
 
 import numpy as np
-from scipy import sparse
 
 from ._rows import row_blocks
 
@@ -20,9 +19,6 @@ _LOG_TINY = np.log(np.finfo(np.float64).tiny)
 # Labels per block where an array of shape (n_labels, n_classes) is needed: large enough
 # for NumPy to be fast, small enough to stay in the processor's cache.
 _BLOCK_SIZE = 2**14
-
-# Labels, and items, per block where the array is of shape (n_samples, n_classes).
-_ITEM_BLOCK_SIZE = 2**16
 
 
 def safe_log(proba):
@@ -87,44 +83,6 @@ def answer_rows(log_confusion):
     """
     n_classes = log_confusion.shape[-1]
     return np.ascontiguousarray(log_confusion.transpose(0, 2, 1)).reshape(-1, n_classes)
-
-
-def item_blocks(indptr):
-    """Slices that cut items into blocks whose class probabilities stay in the cache.
-
-    Parameters
-    ----------
-    indptr : ndarray of shape (n_samples + 1,)
-        Row pointers to the labels of the items.
-
-    Yields
-    ------
-    slice
-    """
-    return row_blocks(indptr, _ITEM_BLOCK_SIZE)
-
-
-def indicator_rows(indicator, block):
-    """Consecutive rows of an indicator matrix that share its memory.
-
-    Parameters
-    ----------
-    indicator : sparse array of shape (n_samples, n_annotators * n_classes)
-        `CrowdLabels.label_indicator`, or some of its rows.
-    block : slice
-        With start and stop.
-
-    Returns
-    -------
-    sparse array of shape (n_rows, n_annotators * n_classes)
-    """
-    ends = indicator.indptr[block.start : block.stop + 1]
-    entries = slice(ends[0], ends[-1])
-    # SciPy's own slices are copies.
-    return sparse.csr_array(
-        (indicator.data[entries], indicator.indices[entries], ends - ends[0]),
-        shape=(len(ends) - 1, indicator.shape[1]),
-    )
 
 
 def log_joint_proba(indicator, log_confusion, log_prior):
@@ -402,7 +360,7 @@ def majority_vote_proba(labels, *, default=None, sample_weight=None):
         Rows sum to one.
     """
     shares = np.empty((labels.n_samples, labels.n_classes))
-    for block in item_blocks(labels.indptr):
+    for block in row_blocks(labels.indptr):
         shares[block] = _vote_shares(labels, block)
     without = labels.labels_per_item == 0
     if without.any():

@@ -4,6 +4,11 @@ Entries are those from ``indptr[i]`` to ``indptr[i + 1]`` for row i, as in SciPy
 """
 
 import numpy as np
+from scipy import sparse
+
+# Entries, and rows, of a block whose class probabilities stay in the processor's cache,
+# large enough for NumPy to be fast.
+_BLOCK_SIZE = 2**16
 
 
 def row_pointers(counts):
@@ -11,15 +16,16 @@ def row_pointers(counts):
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def row_blocks(indptr, size):
+def row_blocks(indptr, size=None):
     """Slices that cut rows into blocks, in order, so that no array need be of all rows.
 
     Parameters
     ----------
     indptr : ndarray of shape (n_rows + 1,)
         Row pointers.
-    size : int
+    size : int, optional
         Most entries of a block, and most rows. Only a single row may have more entries.
+        None is as many as stay in the cache with a few numbers each.
 
     Yields
     ------
@@ -33,6 +39,7 @@ def row_blocks(indptr, size):
     >>> list(row_blocks(np.array([0, 2, 2, 5]), 4))
     [slice(0, 2, None), slice(2, 3, None)]
     """
+    size = _BLOCK_SIZE if size is None else size
     start, n_rows = 0, len(indptr) - 1
     while start < n_rows:
         end = min(int(indptr[start]) + size, int(indptr[-1]))
@@ -42,6 +49,28 @@ def row_blocks(indptr, size):
         stop = min(max(fitting, start + 1), start + size, n_rows)
         yield slice(start, stop)
         start = stop
+
+
+def rows_of_csr(matrix, block):
+    """Consecutive rows of a CSR matrix that share its memory.
+
+    Parameters
+    ----------
+    matrix : sparse array of shape (n_rows, n_columns)
+    block : slice
+        With start and stop.
+
+    Returns
+    -------
+    csr_array of shape (n_rows_of_block, n_columns)
+    """
+    ends = matrix.indptr[block.start : block.stop + 1]
+    entries = slice(ends[0], ends[-1])
+    # SciPy's own slices are copies.
+    return sparse.csr_array(
+        (matrix.data[entries], matrix.indices[entries], ends - ends[0]),
+        shape=(len(ends) - 1, matrix.shape[1]),
+    )
 
 
 def gather_rows(indptr, rows):

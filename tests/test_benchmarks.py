@@ -564,6 +564,17 @@ def test_each_task_at_scale_is_measured(task):
     assert 0 < run["mb_before"] <= run["mb"]
 
 
+def test_dawid_skene_on_dask_is_compared_with_that_on_one_machine():
+    dask = pytest.importorskip("dask")
+    import distributed_aggregation
+
+    labels = aggregation_speed.large_crowd(2000)
+    with dask.config.set(scheduler="synchronous"):
+        found = distributed_aggregation.compare(labels, n_parts=3, iterations=4)
+    assert found["iterations"] == {"one machine": 4, "Dask": 4}
+    assert found["difference"] < 1e-9
+
+
 def test_time_in_proportion_to_labels_has_the_exponent_one():
     run = {"task": "fit", "n_samples": 1, "n_annotators": 1, "mb_before": 1, "mb": 2}
     runs = [run | {"n_labels": n, "seconds": n / 1000} for n in (100, 1000, 10000)]

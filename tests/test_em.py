@@ -63,7 +63,7 @@ def test_the_e_step_in_many_blocks_is_that_in_one(monkeypatch, per_item):
     log_prior = np.log(rng.dirichlet(np.ones(4), size=200 if per_item else None))
     indicator = labels.label_indicator()
     expected = e_step(indicator, log_confusion, log_prior)
-    monkeypatch.setattr("skccem._probability._ITEM_BLOCK_SIZE", 13)
+    monkeypatch.setattr("skccem._rows._BLOCK_SIZE", 13)
     out = np.empty((200, 4))
     found = e_step(indicator, log_confusion, log_prior, out=out)
     assert found[0] is out

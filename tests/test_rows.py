@@ -1,12 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from skccem import CrowdLabels
 from skccem._rows import (
     gather_rows,
     row_blocks,
     row_pointers,
+    rows_of_csr,
     rows_of_key,
     sort_pairs,
 )
@@ -152,3 +154,10 @@ def test_blocks_cover_all_rows_in_order_and_stay_small(seed, dtype):
         assert block.stop - block.start <= 12
         assert counts[block].sum() <= 12 or block == slice(7, 8)
     assert list(row_blocks(row_pointers([]), 12)) == []
+
+
+def test_rows_of_a_sparse_matrix_share_its_memory():
+    matrix = sparse.random_array((9, 4), density=0.4, rng=0, format="csr")
+    rows = rows_of_csr(matrix, slice(2, 6))
+    np.testing.assert_array_equal(rows.toarray(), matrix.toarray()[2:6])
+    assert np.shares_memory(rows.data, matrix.data)
