@@ -66,11 +66,11 @@ def rows_of_csr(matrix, block):
     """
     ends = matrix.indptr[block.start : block.stop + 1]
     entries = slice(ends[0], ends[-1])
-    # SciPy's own slices are copies.
-    return sparse.csr_array(
-        (matrix.data[entries], matrix.indices[entries], ends - ends[0]),
-        shape=(len(ends) - 1, matrix.shape[1]),
-    )
+    # SciPy copies what it slices, and what its constructor gets of a larger array.
+    rows = sparse.csr_array((len(ends) - 1, matrix.shape[1]), dtype=matrix.dtype)
+    rows.data, rows.indices = matrix.data[entries], matrix.indices[entries]
+    rows.indptr = ends - ends[0]
+    return rows
 
 
 def gather_rows(indptr, rows):
