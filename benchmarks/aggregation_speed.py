@@ -1,13 +1,12 @@
 """How the time and memory of Dawid-Skene grow with the labels, up to ten million.
 
-    python benchmarks/aggregation_speed.py           # five minutes, 2 GB
+    python benchmarks/aggregation_speed.py           # three minutes, 2 GB
     python benchmarks/aggregation_speed.py --quick   # seconds
 
 Each measurement has a process of its own, with one thread, so that the largest
 resident memory is its own: of the interpreter with everything that skccem imports, of
 the labels, and of the work. The crowd grows with the labels, 100 labels an annotator,
-or is ``--annotators`` large. Reading a sparse matrix and a long table is measured
-likewise.
+or has ``--annotators``. Reading a sparse matrix and a long table is measured likewise.
 """
 
 import json
@@ -30,8 +29,8 @@ from skccem import CrowdLabels, DawidSkene
 N_CLASSES = 10
 LABELS_PER_ITEM = 5
 LABELS_PER_ANNOTATOR = 100
-FULL = {"labels": 10_000_000, "iterations": 20, "repeats": 3}
-QUICK = {"labels": 20_000, "iterations": 3, "repeats": 1}
+FULL = {"labels": 10_000_000, "annotators": 1000, "iterations": 20, "repeats": 3}
+QUICK = {"labels": 20_000, "annotators": 20, "iterations": 3, "repeats": 1}
 TASKS = ("fit", "from_matrix", "from_long")
 
 
@@ -164,21 +163,20 @@ def measure_apart(**job):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def tables(runs, iterations):
-    """Markdown tables of the fits and of what was read, and the exponent of the time.
+def fit_table(runs, iterations):
+    """A Markdown table of fits, and the exponent by which their seconds grow.
 
     Parameters
     ----------
     runs : list of dict
-        Of `measure`.
+        Of `measure`, of two sizes or more.
     iterations : int
 
     Returns
     -------
     str
     """
-    fits = [run for run in runs if run["task"] == "fit"]
-    first = fits[0]["seconds"] / fits[0]["n_labels"]
+    first = runs[0]["seconds"] / runs[0]["n_labels"]
     rows = [
         [
             *_sizes(run),
@@ -189,16 +187,27 @@ def tables(runs, iterations):
             f"{run['mb_before']:.0f}",
             f"{run['mb']:.0f}",
         ]
-        for run in fits
+        for run in runs
     ]
     header = ["labels", "items", "annotators", "seconds", "seconds an iteration"]
     header += ["ns a label and iteration", "relative", "MB before", "MB"]
-    text = markdown(header, rows)
-    if len(fits) > 1:
-        counts, seconds = np.log([(run["n_labels"], run["seconds"]) for run in fits]).T
-        text += (
-            f"\n\nSeconds grow as labels ** {np.polyfit(counts, seconds, 1)[0]:.2f}."
-        )
+    counts, seconds = np.log([(run["n_labels"], run["seconds"]) for run in runs]).T
+    exponent, _ = np.polyfit(counts, seconds, 1)
+    return f"{markdown(header, rows)}\n\nSeconds grow as labels ** {exponent:.2f}."
+
+
+def read_table(runs):
+    """A Markdown table of what was read.
+
+    Parameters
+    ----------
+    runs : list of dict
+        Of `measure`.
+
+    Returns
+    -------
+    str
+    """
     rows = [
         [
             run["task"],
@@ -208,10 +217,9 @@ def tables(runs, iterations):
             f"{run['mb']:.0f}",
         ]
         for run in runs
-        if run["task"] != "fit"
     ]
     header = ["read by", "labels", "items", "annotators", "seconds", "MB before", "MB"]
-    return f"{text}\n\n{markdown(header, rows)}"
+    return markdown(header, rows)
 
 
 def _sizes(run):
@@ -220,33 +228,41 @@ def _sizes(run):
 
 def main(argv=None):
     arguments = parser(__doc__.split("\n")[0], data_home=False)
-    arguments.add_argument("--annotators", type=int, help="default: labels / 100")
     arguments.add_argument("--job", type=json.loads, help="for the script itself")
     options = parse_study(arguments, argv, full=FULL, quick=QUICK)
     if options.job is not None:
-        labels = large_crowd(options.job["n_labels"], options.job["n_annotators"])
-        names = ("task", "iterations", "repeats")
-        job = {name: options.job[name] for name in names}
+        job = options.job
+        labels = large_crowd(job.pop("n_labels"), job.pop("n_annotators"))
         print(json.dumps(measure(job.pop("task"), labels, **job)))
         return
-    runs = [
-        measure_apart(
-            task=task,
-            n_labels=options.labels // part,
-            n_annotators=options.annotators,
-            iterations=options.iterations,
-            repeats=options.repeats,
-        )
-        for task in TASKS
-        for part in (100, 10, 1)
-    ]
+
+    def measure_sizes(task, n_annotators=None):
+        return [
+            measure_apart(
+                task=task,
+                n_labels=options.labels // part,
+                n_annotators=n_annotators,
+                iterations=options.iterations,
+                repeats=options.repeats,
+            )
+            for part in (100, 10, 1)
+        ]
+
+    growing, same = measure_sizes("fit"), measure_sizes("fit", options.annotators)
+    read = [run for task in TASKS[1:] for run in measure_sizes(task)]
     text = (
         "# Dawid-Skene at scale\n\n"
         f"`{command_of('aggregation_speed.py', options)}`; {versions()}.\n\n"
         f"{N_CLASSES} classes, {LABELS_PER_ITEM} labels an item, {options.iterations} "
         f"iterations, one thread, the median of {options.repeats} runs. MB: the "
         "largest resident memory of the process, before (with the labels) and in all. "
-        f"The long tables are in no order.\n\n{tables(runs, options.iterations)}\n"
+        "\n\n## As many labels of each annotator\n\n"
+        "The matrices of a large crowd fit no cache: each label then waits for memory."
+        f"\n\n{fit_table(growing, options.iterations)}\n\n"
+        "## As many annotators\n\n"
+        f"{fit_table(same, options.iterations)}\n\n"
+        "## Reading\n\nSparse matrices, and long tables in no order.\n\n"
+        f"{read_table(read)}\n"
     )
     options.out.mkdir(parents=True, exist_ok=True)
     publish(text, options.out / f"aggregation_speed{'_quick' * options.quick}.md")

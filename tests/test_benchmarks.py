@@ -578,7 +578,7 @@ def test_dawid_skene_on_dask_is_compared_with_that_on_one_machine():
 def test_time_in_proportion_to_labels_has_the_exponent_one():
     run = {"task": "fit", "n_samples": 1, "n_annotators": 1, "mb_before": 1, "mb": 2}
     runs = [run | {"n_labels": n, "seconds": n / 1000} for n in (100, 1000, 10000)]
-    text = aggregation_speed.tables(runs, 4)
+    text = aggregation_speed.fit_table(runs, 4)
     assert "labels ** 1.00" in text
     assert text.count("| 250000 | 1.00 |") == 3
 
