@@ -5,6 +5,7 @@ class probabilities of the items. So the items may lie in one place or in many.
 """
 
 from functools import reduce
+from sys import getsizeof
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,13 @@ class LocalItems:
 
     def __reduce__(self):
         return LocalItems, (self.data,)
+
+    def __sizeof__(self):
+        # Dask plans by sizes.
+        indicator = self.indicator
+        arrays = (indicator.data, indicator.indices, indicator.indptr, self._posterior)
+        n_bytes = sum(array.nbytes for array in arrays)
+        return super().__sizeof__() + getsizeof(self.data.labels) + n_bytes
 
     def start(self, rng=None):
         """Sums by the votes of each item as its class probabilities.

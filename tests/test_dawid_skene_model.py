@@ -1,4 +1,5 @@
 import pickle
+from sys import getsizeof
 
 import numpy as np
 import pytest
@@ -53,6 +54,8 @@ def test_items_are_pickled_as_labels_alone():
     items = LocalItems(used_labels(simulate(2000)))
     text = pickle.dumps(items)
     assert len(text) < 2000 * (4 * 5 + 8 + 1) + 5000
+    # In memory an indicator and class probabilities come on top.
+    assert getsizeof(items) > len(text) + 2000 * (4 * 12 + 4 * 8)
     assert_equal_sums(pickle.loads(text).start(), items.start())
 
 
