@@ -26,13 +26,9 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skccem import CrowdLabels, DawidSkene
-from skccem._em import ConfusionModel, class_shares, used_labels
-from skccem._probability import (
-    confusion_from_counts,
-    counts_from_indicator,
-    expected_counts,
-    safe_log,
-)
+from skccem._dawid_skene_model import ConfusionModel, LocalItems
+from skccem._em import e_step, used_labels
+from skccem._probability import expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 # crowd-kit raises the expected count of an answer to this.
@@ -49,16 +45,18 @@ class FlooredModel(ConfusionModel):
     """
 
     def __init__(self, data):
-        super().__init__(data, smoothing=0.0)
+        super().__init__(LocalItems(data), smoothing=0.0)
         n_classes = data.labels.n_classes
-        times = np.asarray(self.indicator.sum(axis=0)).reshape(-1, 1, n_classes)
+        times = np.asarray(self.items.indicator.sum(axis=0)).reshape(-1, 1, n_classes)
         self.given = times > 0
 
-    def m_step(self, posterior, previous):
-        counts = counts_from_indicator(self.indicator, posterior)
-        counts = np.where(self.given, np.maximum(counts, FLOOR), 0.0)
-        confusion, prior = confusion_from_counts(counts), class_shares(posterior)
-        return safe_log(confusion), safe_log(prior)
+    def m_step(self, sums, previous):
+        counts = np.where(self.given, np.maximum(sums.counts, FLOOR), 0.0)
+        return super().m_step(sums._replace(counts=counts), previous)
+
+    def posterior(self, parameters):
+        """Class probabilities of the items."""
+        return e_step(self.items.indicator, *parameters)[0]
 
 
 def crowd_kit_result(labels, n_iter):
@@ -106,12 +104,14 @@ def agreement(labels, n_iter):
     """
     proba, confusion = crowd_kit_result(labels, n_iter)
     data = used_labels(labels)
-    model, ours = FlooredModel(data), data.vote_shares
+    model, ours = FlooredModel(data), data.votes()
+    sums = model.start()
     for _ in range(n_iter):
-        before = ours
-        ours, _ = model.e_step(model.m_step(before, None))
+        parameters = model.m_step(sums, None)
+        before, ours = ours, model.posterior(parameters)
+        sums, _ = model.e_step(parameters)
     # crowd-kit's iteration ends with the matrices.
-    log_confusion, _ = model.m_step(ours, None)
+    log_confusion, _ = model.m_step(sums, None)
     active = labels.labels_per_annotator > 0
     return {
         "predictions": int(np.sum(proba.argmax(axis=1) != ours.argmax(axis=1))),

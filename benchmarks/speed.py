@@ -1,6 +1,6 @@
 """What a fit costs, as multiples of a bare torch loop on one label an item.
 
-    python benchmarks/speed.py                      # six minutes
+    python benchmarks/speed.py                      # three minutes
     python benchmarks/speed.py --parts epochs fit   # some of it
     python benchmarks/speed.py --quick              # seconds, and worth nothing
 
@@ -31,7 +31,6 @@ from skccem import CrowdClassifier
 PARTS = ("epochs", "fit", "memory", "million")
 N_CLASSES, N_FEATURES, HIDDEN = 10, 50, 128
 
-# Annotators, method, and the most that an epoch should take.
 METHODS = {
     "marginal": {"likelihood": "marginal", "regularizer": None},
     "joint": {"likelihood": "joint", "regularizer": None},

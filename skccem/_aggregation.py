@@ -8,7 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._em import ConfusionModel
+from ._dawid_skene_model import ConfusionModel, LocalItems
 from ._label_aggregator import EMAggregator, LabelAggregator
 from ._probability import (
     confusion_from_counts,
@@ -113,7 +113,8 @@ class MajorityVote(LabelAggregator):
             If there are no labels, only one class, or weights that do not fit.
         """
         labels, weights = self._check_fit_input(Y, sample_weight)
-        self._store_labels_seen(labels, random_generator(self.random_state))
+        rng = random_generator(self.random_state)
+        self._store_crowd(labels.classes, labels.annotators, rng)
         shares = majority_vote_proba(labels, sample_weight=weights)
         self.class_prior_ = mean_over_labelled(labels, shares, weights)
         counts = expected_counts(labels, shares, weights)
@@ -277,16 +278,16 @@ class DawidSkene(EMAggregator):
         self.verbose = verbose
 
     def _make_model(self, data):
-        return ConfusionModel(data, self.smoothing, self._checked_target(data.labels))
+        return ConfusionModel(LocalItems(data), self.smoothing, self._checked_target())
 
     def _store_parameters(self, parameters, model):
         self.confusion_matrices_, self.class_prior_ = map(np.exp, parameters)
 
-    def _checked_target(self, labels):
+    def _checked_target(self):
         if isinstance(self.smoothing_target, str):
             return self.smoothing_target
         target = np.asarray(self.smoothing_target, dtype=np.float64)
-        shape = (labels.n_classes, labels.n_classes)
+        shape = (len(self.classes_), len(self.classes_))
         rows_are_distributions = (
             target.shape == shape
             and np.all(target >= 0)

@@ -451,7 +451,8 @@ class CrowdLabels:
         -------
         indicator : scipy.sparse.csr_array
             Of shape (n_samples, n_annotators * n_classes), float64; the column of a
-            label is ``annotator * n_classes + code``.
+            label is ``annotator * n_classes + code``. It takes 12 bytes a label, or 16
+            where 4 cannot hold the numbers of the columns.
 
         Examples
         --------
@@ -460,10 +461,14 @@ class CrowdLabels:
         array([[1., 0., 0., 1.],
                [0., 1., 0., 0.]])
         """
-        columns = self.indices.astype(np.int64) * self.n_classes + self.codes
         shape = (self.n_samples, self.n_annotators * self.n_classes)
+        fits = max(*shape, self.n_labels) <= np.iinfo(np.int32).max
+        index = np.int32 if fits else np.int64
+        columns = self.indices.astype(index)
+        columns *= self.n_classes
+        columns += self.codes
         ones = np.ones(self.n_labels)
-        return sparse.csr_array((ones, columns, self.indptr.copy()), shape=shape)
+        return sparse.csr_array((ones, columns, self.indptr.astype(index)), shape=shape)
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
@@ -492,6 +497,11 @@ class CrowdLabels:
             return NotImplemented
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return all(np.array_equal(mine, others) for mine, others in pairs)
+
+    def __sizeof__(self):
+        # Dask plans by sizes, and joblib on Dask sends what is large only once.
+        arrays = [array for array in vars(self).values() if array is not None]
+        return super().__sizeof__() + sum(array.nbytes for array in arrays)
 
     def __reduce__(self):
         return CrowdLabels, tuple(vars(self).values())

@@ -194,6 +194,14 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     One-dimensional `y` is one annotator who makes no mistakes, whose matrix is fixed
     to the identity: the estimator is then an ordinary classifier, of one network.
 
+    Where a batch has labels of few of many annotators, the others cost nothing, neither
+    time nor memory of a step. "adam" and "adamw" move the matrices as if they had been
+    updated in every step all the same, by catching up when an annotator labels an item
+    of a batch again. The gradient of "W" and "trace" then goes through the annotators
+    of the batch, each divided by the probability of being in one: on average it is that
+    of all, with the matrices of the others as they were when last seen. Other
+    optimisers, and callbacks that look at gradients, update all matrices in each step.
+
     The matrices take many epochs, in which the network learns mistakes in the labels by
     heart. With ``n_init > 1`` an iteration of expectation maximisation [2]_ follows, in
     which no network judges what it was trained on (cross-fitting [5]_): the items are

@@ -1,9 +1,8 @@
-"""Expectation maximisation (EM), and the model of Dawid and Skene, in NumPy.
+"""Expectation maximisation (EM) from labels alone, in NumPy.
 
-`run_em` climbs from several starts for any model with `m_step`, `e_step` and
-`log_prior`. The steps of Dawid and Skene's model take the sparse label indicator
-matrix, so that one iteration is two sparse products, and the sums in `m_step` may be
-gathered from parts of the data.
+`run_em` climbs from several starts for any model. `e_step` and `m_step` are those of
+models with confusion matrices: the E-step takes the sparse label indicator matrix, and
+the M-step sums that may be gathered from parts of the items.
 """
 
 from typing import NamedTuple
@@ -12,16 +11,14 @@ import numpy as np
 
 from ._annotations import CrowdLabels
 from ._probability import (
+    answer_rows,
     confusion_from_counts,
-    counts_from_indicator,
-    expected_counts,
-    log_joint_proba,
     majority_vote_proba,
-    pooled_confusion,
     row_sum,
     safe_log,
     score_classes,
 )
+from ._rows import row_blocks, rows_of_csr
 
 # Sums of probabilities above this keep all the digits of a double.
 _SAFE_TOTAL = 1e-280
@@ -37,8 +34,24 @@ class UsedLabels(NamedTuple):
     n_labels: float
     # Which of all items these are.
     used: np.ndarray
-    # Share of each class among the labels of each item.
-    vote_shares: np.ndarray
+
+    def votes(self, rng=None):
+        """Class probabilities of the items for EM to start from.
+
+        Parameters
+        ----------
+        rng : RandomState, optional
+            Draws one vote of each item. None takes the shares of all its votes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        votes = majority_vote_proba(self.labels)
+        if rng is not None:
+            for block in row_blocks(self.labels.indptr):
+                votes[block] = _random_votes(votes[block], rng)
+        return votes
 
     def weigh(self, posterior):
         """Class probabilities of the items, each row times the item's weight."""
@@ -51,6 +64,22 @@ class UsedLabels(NamedTuple):
         return float(
             per_item.sum() if self.weights is None else self.weights @ per_item
         )
+
+
+class PosteriorModel:
+    """A model for `run_em` whose M-step takes the class probabilities of the items.
+
+    Parameters
+    ----------
+    data : UsedLabels
+    """
+
+    def __init__(self, data):
+        self.data = data
+
+    def start(self, rng=None):
+        """What the first M-step takes: the votes as class probabilities."""
+        return self.data.votes(rng)
 
 
 class EMResult(NamedTuple):
@@ -82,25 +111,25 @@ def used_labels(labels, sample_weight=None):
         sample_weight = sample_weight[used]
     if not used.all():
         labels = labels[used]
-    shares = majority_vote_proba(labels)
     if sample_weight is None:
-        return UsedLabels(labels, None, float(labels.n_labels), used, shares)
+        return UsedLabels(labels, None, float(labels.n_labels), used)
     n_labels = float(sample_weight @ labels.labels_per_item)
-    return UsedLabels(labels, sample_weight, n_labels, used, shares)
+    return UsedLabels(labels, sample_weight, n_labels, used)
 
 
-def run_em(model, data, *, n_init=1, max_iter, tol, random_state=None, verbose=0):
+def run_em(model, *, n_labels, max_iter, tol, n_init=1, random_state=None, verbose=0):
     """The best of several climbs by expectation maximisation.
 
     Parameters
     ----------
     model : object
-        With ``m_step(expected, previous)``, from the class probabilities of the items
-        and the previous parameters or None to new parameters; ``e_step(parameters)``,
-        back to class probabilities (or what else the model expects), with the
-        log-likelihood of each item; and ``log_prior(parameters)``.
-    data : UsedLabels
-        What the model was made of.
+        With ``start(rng)``, what the first M-step takes, from the shares of the votes
+        or, given a generator, from random ones; ``m_step(expected, previous)``, from
+        class probabilities of the items, or what else the model expects, and the
+        previous parameters or None to new parameters; ``e_step(parameters)``, back to
+        what is expected, with the log-likelihood; and ``log_prior(parameters)``.
+    n_labels : float
+        Sum of the weights of the labels.
     n_init : int
         Number of starts: the first from the shares of the votes, each further one
         from a random vote for each item.
@@ -120,29 +149,26 @@ def run_em(model, data, *, n_init=1, max_iter, tol, random_state=None, verbose=0
     """
     best = None
     for start in range(n_init):
-        posterior = data.vote_shares
-        if start > 0:
-            posterior = _random_votes(posterior, random_state)
-        result = _climb(model, posterior, data, max_iter, tol, verbose)
+        expected = model.start(random_state if start > 0 else None)
+        result = _climb(model, expected, n_labels, max_iter, tol, verbose)
         if best is None or result.history[-1] > best.history[-1]:
             best = result
     return best
 
 
-def _climb(model, expected, data, max_iter, tol, verbose):
+def _climb(model, expected, n_labels, max_iter, tol, verbose):
     parameters, history, gain = None, [], np.inf
     while gain >= tol and len(history) < max_iter:
         parameters = model.m_step(expected, parameters)
-        expected, per_item = model.e_step(parameters)
-        log_likelihood = data.total(per_item)
+        expected, log_likelihood = model.e_step(parameters)
         objective = log_likelihood + model.log_prior(parameters)
         if history:
-            gain = (objective - history[-1]) / data.n_labels
+            gain = (objective - history[-1]) / n_labels
         history.append(objective)
         if verbose:
             print(
                 f"[{type(model).__name__}] iteration {len(history)}: objective "
-                f"{objective:.6f}, {objective / data.n_labels:.6f} per label"
+                f"{objective:.6f}, {objective / n_labels:.6f} per label"
             )
     return EMResult(parameters, log_likelihood, history, bool(gain < tol))
 
@@ -156,7 +182,7 @@ def _random_votes(shares, rng):
     return np.eye(n_classes)[np.minimum(chosen, n_classes - 1)]
 
 
-def e_step(indicator, log_confusion, log_prior):
+def e_step(indicator, log_confusion, log_prior, *, out=None):
     """Class probabilities of the items for given parameters.
 
     Parameters
@@ -165,8 +191,11 @@ def e_step(indicator, log_confusion, log_prior):
         `CrowdLabels.label_indicator`, or some of its rows.
     log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
         Logarithms of the confusion matrices.
-    log_prior : ndarray of shape (n_classes,)
-        Logarithms of the class probabilities.
+    log_prior : ndarray of shape (n_classes,) or (n_samples, n_classes)
+        Logarithms of the class probabilities before any answer, for all items or for
+        each.
+    out : ndarray of shape (n_samples, n_classes), default=None
+        Where to store the posterior. None is a new array.
 
     Returns
     -------
@@ -176,8 +205,23 @@ def e_step(indicator, log_confusion, log_prior):
         Log probability of the labels of each item; ``-inf`` where the parameters
         exclude them.
     """
-    posterior = log_joint_proba(indicator, log_confusion, log_prior)
-    # In place: this is the largest array of an iteration.
+    shape = (indicator.shape[0], log_confusion.shape[-1])
+    posterior = np.empty(shape) if out is None else out
+    log_likelihood = np.empty(shape[0])
+    rows = answer_rows(log_confusion)
+    for block in row_blocks(indicator.indptr):
+        prior = log_prior if log_prior.ndim == 1 else log_prior[block]
+        part = rows_of_csr(indicator, block)
+        posterior[block], log_likelihood[block] = _e_step_of_block(
+            part, rows, log_confusion, prior
+        )
+    return posterior, log_likelihood
+
+
+def _e_step_of_block(indicator, rows, log_confusion, log_prior):
+    """`e_step` with the confusion matrices also as `answer_rows`."""
+    posterior = indicator @ rows
+    posterior += log_prior
     np.exp(posterior, out=posterior)
     totals = row_sum(posterior)
     log_likelihood = safe_log(totals)
@@ -185,8 +229,9 @@ def e_step(indicator, log_confusion, log_prior):
     # they are. For the others, nearly always all, no maximum has to be found.
     small = np.flatnonzero(totals < _SAFE_TOTAL)
     if len(small):
+        prior = log_prior if log_prior.ndim == 1 else log_prior[small]
         posterior[small], log_likelihood[small] = _scaled_e_step(
-            indicator[small], log_confusion, log_prior
+            indicator[small], log_confusion, prior
         )
         totals[small] = 1.0
     posterior /= totals[:, np.newaxis]
@@ -202,19 +247,22 @@ def _scaled_e_step(indicator, log_confusion, log_prior):
     return posterior, np.where(impossible, -np.inf, top + np.log(totals))
 
 
-def m_step(indicator, weighted_posterior, *, smoothing=0.0, target=None):
-    """Parameters for given class probabilities of the items.
+def m_step(counts, class_totals, *, smoothing=0.0, target=None, out=None):
+    """Parameters for given sums over the items, whatever parts these came from.
 
     Parameters
     ----------
-    indicator : sparse array of shape (n_samples, n_annotators * n_classes)
-        `CrowdLabels.label_indicator`, or some of its rows.
-    weighted_posterior : ndarray of shape (n_samples, n_classes)
-        Class probabilities, each row times the item's weight.
+    counts : ndarray of shape (n_annotators, n_classes, n_classes)
+        Expected numbers of answers, as of `expected_counts`.
+    class_totals : ndarray of shape (n_classes,)
+        Sum of the class probabilities of the items, each times the item's weight.
     smoothing : float, default=0.0
         Pseudo-labels in each row of each confusion matrix.
     target : ndarray of shape (n_classes, n_classes), default=None
         Matrix that the pseudo-labels follow; None is the pooled matrix.
+    out : ndarray of the shape of `counts`, default=None
+        Where to store the confusion matrices, for instance `counts`. None is a new
+        array.
 
     Returns
     -------
@@ -223,9 +271,25 @@ def m_step(indicator, weighted_posterior, *, smoothing=0.0, target=None):
     prior : ndarray of shape (n_classes,)
         Class probabilities.
     """
-    counts = counts_from_indicator(indicator, weighted_posterior)
-    confusion = confusion_from_counts(counts, smoothing=smoothing, target=target)
-    return confusion, class_shares(weighted_posterior)
+    confusion = confusion_from_counts(
+        counts, smoothing=smoothing, target=target, out=out
+    )
+    return confusion, class_totals / class_totals.sum()
+
+
+def class_totals(weighted_posterior):
+    """Expected weight of the items of each class.
+
+    Parameters
+    ----------
+    weighted_posterior : ndarray of shape (n_samples, n_classes)
+        Class probabilities, each row times the item's weight.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    return np.einsum("ij->j", weighted_posterior)
 
 
 def class_shares(weighted_posterior):
@@ -240,91 +304,5 @@ def class_shares(weighted_posterior):
     -------
     ndarray of shape (n_classes,)
     """
-    totals = np.einsum("ij->j", weighted_posterior)
+    totals = class_totals(weighted_posterior)
     return totals / totals.sum()
-
-
-class ConfusionModel:
-    """Dawid and Skene's model: any confusion matrix for each annotator.
-
-    The parameters are logarithms of the confusion matrices and of the class prior.
-
-    Parameters
-    ----------
-    data : UsedLabels
-    smoothing : float
-        Pseudo-labels in each row of each matrix.
-    target : {"pooled", "diagonal"} or ndarray of shape (n_classes, n_classes)
-        Matrix that they follow. The pooled one is that of the vote shares and stays
-        so: were it estimated anew in each iteration, no objective would be known to
-        increase.
-    """
-
-    def __init__(self, data, smoothing, target="pooled"):
-        self.data = data
-        self.indicator = data.labels.label_indicator()
-        self.smoothing = smoothing
-        if isinstance(target, str) and target == "diagonal":
-            self.target = np.eye(data.labels.n_classes)
-        elif isinstance(target, str):
-            self.target = pooled_confusion(
-                counts_from_indicator(self.indicator, data.weigh(data.vote_shares))
-            )
-        else:
-            self.target = target
-
-    def m_step(self, posterior, previous):
-        confusion, prior = m_step(
-            self.indicator,
-            self.data.weigh(posterior),
-            smoothing=self.smoothing,
-            target=self.target,
-        )
-        return safe_log(confusion), safe_log(prior)
-
-    def e_step(self, parameters):
-        return e_step(self.indicator, *parameters)
-
-    def log_prior(self, parameters):
-        """Log density of the Dirichlet priors of the rows, up to a constant."""
-        if not self.smoothing:
-            return 0.0
-        log_confusion, _ = parameters
-        # Where the target is zero, so may be the probability, and 0 * -inf is not 0.
-        known = self.target > 0
-        return float(
-            self.smoothing * (log_confusion[:, known].sum(axis=0) @ self.target[known])
-        )
-
-
-def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
-    """Confusion matrices from the labels alone, for a model to start from.
-
-    Parameters
-    ----------
-    labels : CrowdLabels of shape (n_samples, n_annotators)
-        The answers.
-    method : {"majority_vote", "dawid_skene"}
-        What gives the class probabilities of the items.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weight of each item.
-    smoothing : float, default=0.1
-        Pseudo-labels in each row of each matrix, as for `DawidSkene`.
-
-    Returns
-    -------
-    confusion : ndarray of shape (n_annotators, n_classes, n_classes)
-        Rows sum to one. They may hold zeros.
-    """
-    if method == "majority_vote":
-        shares = majority_vote_proba(labels, sample_weight=sample_weight)
-        counts = expected_counts(labels, shares, sample_weight)
-        return confusion_from_counts(counts, smoothing=smoothing)
-    if method == "dawid_skene":
-        data = used_labels(labels, sample_weight)
-        model = ConfusionModel(data, smoothing)
-        log_confusion, _ = run_em(model, data, max_iter=100, tol=1e-6).parameters
-        return np.exp(log_confusion)
-    raise ValueError(
-        f"Expected 'majority_vote' or 'dawid_skene', got {method!r}. Pass one of them."
-    )

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax
 
-from ._em import class_shares
+from ._em import PosteriorModel, class_shares
 from ._probability import row_max, row_sum, safe_log
 
 # Mean of the normal priors of abilities and of log easiness, whose variance is one, as
@@ -95,7 +95,7 @@ def quadrature_level(n_labels):
     return np.ceil(np.maximum(np.log2(squared / 2) / 2, 0)).astype(int)
 
 
-class GLADModel:
+class GLADModel(PosteriorModel):
     """An answer is right with probability sigmoid(ability times easiness).
 
     The easiness is summed out by quadrature, so that the parameters are the abilities
@@ -110,7 +110,7 @@ class GLADModel:
     """
 
     def __init__(self, data):
-        self.data = data
+        super().__init__(data)
         labels = data.labels
         self.n_classes = labels.n_classes
         level = quadrature_level(labels.labels_per_item)
@@ -181,7 +181,8 @@ class GLADModel:
                 named, easiness = named * weight[block.cell_items], easiness * weight
             right[:, nodes] += block.named.T @ named
             total[:, nodes] += block.labelled.T @ easiness
-        return Expected(posterior, log_easiness, right, total), log_likelihood
+        expected = Expected(posterior, log_easiness, right, total)
+        return expected, self.data.total(log_likelihood)
 
     def log_prior(self, parameters):
         """Log density of the normal prior of the abilities, up to a constant."""

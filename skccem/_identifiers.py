@@ -14,6 +14,10 @@ import numpy as np
 # Values that are looked up at a time: bounds the temporary positions (8 bytes each).
 _CHUNK = 2**20
 
+# Integers are counted instead of sorted where their range is no more than this many
+# times their number.
+_DENSE_RANGE = 4
+
 # Integers up to this size are the same number as a float.
 _LARGEST_EXACT = 2**53
 
@@ -61,7 +65,7 @@ def sorted_unique(values, what="labels"):
     are infinite, raise a ValueError.
     """
     if values.dtype.kind != "O":
-        unique = _widened(np.unique(values))
+        unique = _widened(_unique(values))
     else:
         distinct = _distinct(values, what)
         try:
@@ -125,14 +129,44 @@ def positions_of(values, targets):
         lookup.update(zip(_scalars(targets), itertools.count()))
         positions[:] = [lookup[value] for value in _scalars(values)]
     else:
-        order = np.argsort(targets, kind="stable")
-        ordered = targets[order]
+        find = _by_table if _dense_range(targets, len(values)) else _by_search
+        find = find(targets, positions.dtype)
         for start in range(0, len(values), _CHUNK):
-            chunk = values[start : start + _CHUNK]
-            at = np.minimum(np.searchsorted(ordered, chunk), len(targets) - 1)
-            here = np.where(ordered[at] == chunk, order[at], -1)
-            positions[start : start + _CHUNK] = here
+            chunk = slice(start, start + _CHUNK)
+            positions[chunk] = find(values[chunk])
     return positions
+
+
+def _by_search(targets, dtype):
+    """A function from values to their positions in `targets`, or -1."""
+    order = np.argsort(targets, kind="stable")
+    ordered = targets[order]
+
+    def find(values):
+        at = np.minimum(np.searchsorted(ordered, values), len(targets) - 1)
+        return np.where(ordered[at] == values, order[at], -1)
+
+    return find
+
+
+def _by_table(targets, dtype):
+    """As `_by_search`, for integers that fill their range: looks, not searches."""
+    low, high = int(targets.min()), int(targets.max())
+    # One more entry, for values that lie outside.
+    table = np.full(high - low + 2, -1, dtype=dtype)
+    # In a small type, differences would overflow.
+    table[targets.astype(np.int64) - low] = np.arange(len(targets), dtype=dtype)
+
+    def find(values):
+        inside = (values >= low) & (values <= high)
+        if values.dtype.kind == "f":
+            inside &= values == np.trunc(values)
+            values = np.where(inside, values, 0.0)
+        at = values.astype(np.int64) - low
+        at[~inside] = high - low + 1
+        return table[at]
+
+    return find
 
 
 def check_known(values, positions, message):
@@ -270,6 +304,29 @@ def concatenate(parts):
     if _comparable(*filled):
         return np.concatenate(filled)
     return np.concatenate([as_objects(_scalars(part)) for part in filled])
+
+
+def _unique(values):
+    """The sorted distinct values of an array that NumPy can sort."""
+    span = _dense_range(values)
+    if span is None:
+        return np.unique(values)
+    low, high = span
+    seen = np.zeros(high - low + 1, dtype=bool)
+    for start in range(0, len(values), _CHUNK):
+        # In a small type, differences would overflow.
+        seen[values[start : start + _CHUNK].astype(np.int64) - low] = True
+    return np.flatnonzero(seen) + low
+
+
+def _dense_range(values, n_more=0):
+    """Lowest and highest of integers that fill their range well, else None."""
+    if values.dtype.kind not in "iu" or not np.can_cast(values.dtype, np.int64):
+        return None
+    if not len(values):
+        return None
+    low, high = int(values.min()), int(values.max())
+    return (low, high) if high - low <= _DENSE_RANGE * (len(values) + n_more) else None
 
 
 def _distinct(values, what):

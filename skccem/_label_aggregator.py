@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._annotations import check_crowd_labels
-from ._em import run_em, used_labels
-from ._probability import posterior_log_proba, safe_log
+from ._em import e_step, run_em, used_labels
+from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
 
@@ -109,7 +109,8 @@ class LabelAggregator(BaseEstimator):
         labels = check_known_crowd(Y, self.classes_, self.annotators_)
         log_confusion = safe_log(self.confusion_matrices_)
         log_prior = safe_log(self.class_prior_)
-        return np.exp(posterior_log_proba(labels, log_confusion, log_prior))
+        proba, _ = e_step(labels.label_indicator(), log_confusion, log_prior)
+        return proba
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -124,10 +125,10 @@ class LabelAggregator(BaseEstimator):
         check_trainable(labels)
         return labels, check_weight(sample_weight, labels)
 
-    def _store_labels_seen(self, labels, rng):
-        self.classes_ = labels.classes
-        self.annotators_ = labels.annotators
-        self.n_annotators_ = labels.n_annotators
+    def _store_crowd(self, classes, annotators, rng):
+        self.classes_ = classes
+        self.annotators_ = annotators
+        self.n_annotators_ = len(annotators)
         # Drawn once, so that predictions can be repeated whatever random_state is.
         self._tie_seed = rng.randint(2**31 - 1)
 
@@ -168,12 +169,15 @@ class EMAggregator(LabelAggregator):
         """
         labels, weights = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)
-        self._store_labels_seen(labels, rng)
+        self._store_crowd(labels.classes, labels.annotators, rng)
         data = used_labels(labels, weights)
-        model = self._make_model(data)
+        return self._climb(self._make_model(data), data.n_labels, rng)
+
+    def _climb(self, model, n_labels, rng):
+        """Fit a model by expectation maximisation, and store what that found."""
         result = run_em(
             model,
-            data,
+            n_labels=n_labels,
             n_init=self.n_init,
             max_iter=self.max_iter,
             tol=self.tol,
@@ -191,6 +195,6 @@ class EMAggregator(LabelAggregator):
                 f"max_iter={self.max_iter} iterations, but it still gained more. "
                 "Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self

@@ -7,12 +7,12 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.utils._param_validation import Interval
 
-from ._em import class_shares, e_step
+from ._em import PosteriorModel, class_shares, e_step
 from ._label_aggregator import EMAggregator
 from ._probability import safe_log
 
 
-class MACEModel:
+class MACEModel(PosteriorModel):
     """Each answer is right, or drawn without looking from the annotator's strategy.
 
     The parameters are the probabilities of not looking, the strategies, and the class
@@ -30,7 +30,7 @@ class MACEModel:
     def __init__(self, data, smoothing):
         labels = data.labels
         items = labels.row_indices()
-        self.data = data
+        super().__init__(data)
         self.smoothing = smoothing
         self.shape = (labels.n_annotators, labels.n_classes)
         self.indicator = labels.label_indicator()
@@ -40,7 +40,7 @@ class MACEModel:
         self.answers = labels.indices.astype(np.intp) * labels.n_classes + labels.codes
         weights = None if data.weights is None else data.weights[items]
         self.counts = self._sum(weights)
-        agreement = data.vote_shares.ravel()[self.cells]
+        agreement = data.votes().ravel()[self.cells]
         wrong = 1 - float(np.average(agreement, weights=weights))
         self.target_spam = min(1.0, wrong * labels.n_classes / (labels.n_classes - 1))
         self.target_strategy = self.counts.sum(axis=0) / self.counts.sum()
@@ -75,7 +75,8 @@ class MACEModel:
     def e_step(self, parameters):
         spam, strategy, prior = parameters
         log_confusion = safe_log(mace_confusion(spam, strategy))
-        return e_step(self.indicator, log_confusion, safe_log(prior))
+        posterior, per_item = e_step(self.indicator, log_confusion, safe_log(prior))
+        return posterior, self.data.total(per_item)
 
     def log_prior(self, parameters):
         """Log density of the Beta and Dirichlet priors, up to a constant."""

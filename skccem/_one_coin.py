@@ -7,12 +7,12 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.utils._param_validation import Interval
 
-from ._em import class_shares, e_step
+from ._em import PosteriorModel, class_shares, e_step
 from ._label_aggregator import EMAggregator
 from ._probability import safe_log
 
 
-class OneCoinModel:
+class OneCoinModel(PosteriorModel):
     """One accuracy for each annotator; wrong answers are equally probable.
 
     The parameters are the accuracies and the class prior.
@@ -28,7 +28,7 @@ class OneCoinModel:
     def __init__(self, data, smoothing):
         labels = data.labels
         items = labels.row_indices()
-        self.data = data
+        super().__init__(data)
         self.smoothing = smoothing
         self.n_classes = labels.n_classes
         self.n_annotators = labels.n_annotators
@@ -38,7 +38,7 @@ class OneCoinModel:
         self.cells = items * labels.n_classes + labels.codes
         weights = None if data.weights is None else data.weights[items]
         self.n_labels = self._sum(weights)
-        agreement = data.vote_shares.ravel()[self.cells]
+        agreement = data.votes().ravel()[self.cells]
         self.target = float(np.average(agreement, weights=weights))
 
     def m_step(self, posterior, previous):
@@ -56,7 +56,8 @@ class OneCoinModel:
     def e_step(self, parameters):
         accuracy, prior = parameters
         log_confusion = safe_log(one_coin_confusion(accuracy, self.n_classes))
-        return e_step(self.indicator, log_confusion, safe_log(prior))
+        posterior, per_item = e_step(self.indicator, log_confusion, safe_log(prior))
+        return posterior, self.data.total(per_item)
 
     def log_prior(self, parameters):
         """Log density of the Beta priors of the accuracies, up to a constant."""

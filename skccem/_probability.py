@@ -11,6 +11,8 @@ from functools import reduce
 
 import numpy as np
 
+from ._rows import row_blocks
+
 # What probability zero is taken for where a model excludes every class of an item.
 _LOG_TINY = np.log(np.finfo(np.float64).tiny)
 
@@ -283,7 +285,7 @@ def counts_from_indicator(indicator, weighted_posterior):
     return counts.reshape(-1, n_classes, n_classes).transpose(0, 2, 1)
 
 
-def confusion_from_counts(counts, *, smoothing=0.0, target=None):
+def confusion_from_counts(counts, *, smoothing=0.0, target=None, out=None):
     """Confusion matrices from counts of answers, shrunk towards a common matrix.
 
     Row ``[m, k]`` is ``(counts[m, k] + smoothing * target[k]) / (total + smoothing)``,
@@ -298,6 +300,8 @@ def confusion_from_counts(counts, *, smoothing=0.0, target=None):
     target : ndarray of shape (n_classes, n_classes), default=None
         Matrix that the pseudo-labels follow. None is the pooled matrix of all
         annotators, from `pooled_confusion`.
+    out : ndarray of the shape of `counts`, default=None
+        Where to store the result, for instance `counts`. None is a new array.
 
     Returns
     -------
@@ -307,11 +311,14 @@ def confusion_from_counts(counts, *, smoothing=0.0, target=None):
     """
     if target is None:
         target = pooled_confusion(counts)
-    totals = counts.sum(axis=2, keepdims=True)
+    # The sum method is slow on the few entries of a row.
+    totals = np.einsum("mkl->mk", counts)[:, :, np.newaxis]
     empty = totals == 0
-    confusion = counts + smoothing * target
+    confusion = np.add(counts, smoothing * target, out=out)
     confusion /= np.where(empty, 1.0, totals + smoothing)
-    return np.where(empty, target, confusion)
+    if empty.any():
+        np.copyto(confusion, target, where=empty)
+    return confusion
 
 
 def pooled_confusion(counts):
@@ -352,15 +359,25 @@ def majority_vote_proba(labels, *, default=None, sample_weight=None):
     shares : ndarray of shape (n_samples, n_classes)
         Rows sum to one.
     """
-    shape = (labels.n_samples, labels.n_classes)
-    cells = labels.row_indices().astype(np.intp) * labels.n_classes + labels.codes
-    shares = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-    per_item = np.asarray(labels.labels_per_item)
-    shares = shares / np.maximum(per_item, 1)[:, np.newaxis]
-    if default is None:
-        default = mean_over_labelled(labels, shares, sample_weight)
-    shares[per_item == 0] = default
+    shares = np.empty((labels.n_samples, labels.n_classes))
+    for block in row_blocks(labels.indptr):
+        shares[block] = _vote_shares(labels, block)
+    without = labels.labels_per_item == 0
+    if without.any():
+        if default is None:
+            default = mean_over_labelled(labels, shares, sample_weight)
+        shares[without] = default
     return shares
+
+
+def _vote_shares(labels, block):
+    """Shares of the classes among the labels of a block of items; zero without any."""
+    ends = labels.indptr[block.start : block.stop + 1]
+    per_item, n_classes = np.diff(ends), labels.n_classes
+    cells = np.repeat(np.arange(len(per_item)) * n_classes, per_item)
+    cells += labels.codes[ends[0] : ends[-1]]
+    votes = np.bincount(cells, minlength=len(per_item) * n_classes)
+    return votes.reshape(-1, n_classes) / np.maximum(per_item, 1)[:, np.newaxis]
 
 
 def mean_over_labelled(labels, proba, sample_weight=None):
@@ -382,4 +399,5 @@ def mean_over_labelled(labels, proba, sample_weight=None):
     """
     labelled = np.asarray(labels.labels_per_item) > 0
     weights = labelled if sample_weight is None else labelled * sample_weight
-    return np.average(proba, axis=0, weights=weights.astype(np.float64))
+    weights = weights.astype(np.float64)
+    return weights @ proba / weights.sum()

@@ -4,11 +4,73 @@ Entries are those from ``indptr[i]`` to ``indptr[i + 1]`` for row i, as in SciPy
 """
 
 import numpy as np
+from scipy import sparse
+
+# Entries, and rows, of a block whose class probabilities stay in the processor's cache,
+# large enough for NumPy to be fast.
+_BLOCK_SIZE = 2**16
 
 
 def row_pointers(counts):
     """Row pointers, int64 of shape (n_rows + 1,), of rows with so many entries."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def row_blocks(indptr, size=None):
+    """Slices that cut rows into blocks, in order, so that no array need be of all rows.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,)
+        Row pointers.
+    size : int, optional
+        Most entries of a block, and most rows. Only a single row may have more entries.
+        None is as many as stay in the cache with a few numbers each.
+
+    Yields
+    ------
+    slice
+        With start and stop.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skccem._rows import row_blocks
+    >>> list(row_blocks(np.array([0, 2, 2, 5]), 4))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    size = _BLOCK_SIZE if size is None else size
+    start, n_rows = 0, len(indptr) - 1
+    while start < n_rows:
+        end = min(int(indptr[start]) + size, int(indptr[-1]))
+        # A number of another type would have the whole array converted.
+        end = indptr.dtype.type(end)
+        fitting = int(np.searchsorted(indptr, end, side="right")) - 1
+        stop = min(max(fitting, start + 1), start + size, n_rows)
+        yield slice(start, stop)
+        start = stop
+
+
+def rows_of_csr(matrix, block):
+    """Consecutive rows of a CSR matrix that share its memory.
+
+    Parameters
+    ----------
+    matrix : sparse array of shape (n_rows, n_columns)
+    block : slice
+        With start and stop.
+
+    Returns
+    -------
+    csr_array of shape (n_rows_of_block, n_columns)
+    """
+    ends = matrix.indptr[block.start : block.stop + 1]
+    entries = slice(ends[0], ends[-1])
+    # SciPy copies what it slices, and what its constructor gets of a larger array.
+    rows = sparse.csr_array((len(ends) - 1, matrix.shape[1]), dtype=matrix.dtype)
+    rows.data, rows.indices = matrix.data[entries], matrix.indices[entries]
+    rows.indptr = ends - ends[0]
+    return rows
 
 
 def gather_rows(indptr, rows):

@@ -1,8 +1,10 @@
 """Folds for cross-validation: of items, as scikit-learn's, or of labels."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, NamedTuple
+from sys import getsizeof
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -151,13 +153,19 @@ def assign_folds(labels, n_splits, rng=None):
     return folds
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Fold:
     """What is trained on and what is held out; rows that are None are all items."""
 
     train_rows: np.ndarray | None
     train_y: Any
     test_rows: np.ndarray | None
     test_labels: CrowdLabels
+
+    def __sizeof__(self):
+        # By its size joblib on Dask sees that a fold of many tasks is to be sent once.
+        parts = [part for part in vars(self).values() if part is not None]
+        return super().__sizeof__() + sum(map(getsizeof, parts))
 
 
 def make_folds(cv, X, labels, y=None):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from ._em import initial_confusion
+from ._dawid_skene_model import initial_confusion
 
 # Share of the uniform distribution that is mixed into a start. A softmax cannot leave
 # probability zero, and a start close to it leaves only slowly.

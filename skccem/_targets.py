@@ -204,18 +204,33 @@ def check_trainable(labels):
     ValueError
         If there are no labels, or all of them name one class.
     """
-    if labels.n_labels == 0:
+    answers = np.bincount(labels.codes, minlength=labels.n_classes)
+    check_answers(answers, labels.classes, labels.shape)
+
+
+def check_answers(answers, classes, shape):
+    """`check_trainable` for labels of which only numbers are known.
+
+    Parameters
+    ----------
+    answers : ndarray of shape (n_classes,)
+        How many labels name each class.
+    classes : ndarray of shape (n_classes,)
+    shape : (int, int)
+        Numbers of items and annotators.
+    """
+    if not answers.any():
         raise ValueError(
-            f"There are no labels at all among {labels.n_samples} items and "
-            f"{labels.n_annotators} annotators: every entry of Y is missing. Check how "
+            f"There are no labels at all among {shape[0]} items and "
+            f"{shape[1]} annotators: every entry of Y is missing. Check how "
             "missing labels are marked (-1 in integer arrays, NaN, None, or "
             "CrowdLabels.from_matrix(Y, missing=...))."
         )
-    observed = np.unique(labels.codes)
+    observed = np.flatnonzero(answers)
     if len(observed) < 2:
         raise ValueError(
             "A classifier needs labels of at least two classes, but all labels name "
-            f"one class, {labels.classes[observed].tolist()[0]!r}."
+            f"one class, {classes[observed].tolist()[0]!r}."
         )
 
 

@@ -84,11 +84,15 @@ class CrowdNet(NeuralNet):
             ]
             for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
         }
+        self._is_watched = any(
+            name not in _BLIND_CALLBACKS for name, _ in self.callbacks_
+        )
         return self
 
     def notify(self, method_name, **kwargs):
         if method_name in self._at_batches:
-            if any(self._at_batches.values()):
+            # Among what it does is to count batches in the history.
+            if self._is_watched:
                 getattr(self, method_name)(self, **kwargs)
             for callback in self._at_batches[method_name]:
                 getattr(callback, method_name)(self, **kwargs)
@@ -220,9 +224,6 @@ class CrowdNet(NeuralNet):
         """
         self.initialize()
         self.best_loss_ = {}
-        self._is_watched = any(
-            name not in _BLIND_CALLBACKS for name, _ in self.callbacks_
-        )
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)
             try:

@@ -372,3 +372,14 @@ def test_mixed_identifiers_come_back_or_are_an_error_that_names_the_column(names
         back = CrowdLabels.from_long(labels.to_long(backend=backend), annotators=names)
         assert back.annotators.tolist() == names
         np.testing.assert_array_equal(np.asarray(back), np.asarray(labels))
+
+
+def test_the_label_indicator_takes_12_bytes_a_label_while_its_columns_allow():
+    labels = CrowdLabels.from_matrix([[0, 1], [1, -1]])
+    assert labels.label_indicator().indices.dtype == np.int32
+    # Without the memory of a billion names.
+    annotators = np.broadcast_to(0, 2**30)
+    many = CrowdLabels(
+        labels.indptr, labels.indices, labels.codes, np.arange(3), annotators
+    )
+    assert many.label_indicator().indices.dtype == np.int64

@@ -12,11 +12,12 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skccem import CrowdClassifier, CrowdClassifierCV
+from skccem import CrowdClassifier, CrowdClassifierCV, CrowdLabels
 from skccem._probability import confusion_from_counts, expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import aggregation_speed
 import cases
 import common
 import held_out
@@ -24,6 +25,7 @@ import jobs
 import methods
 import searches
 import selection
+import speed
 import study
 import synthetic
 import variants
@@ -552,6 +554,36 @@ def test_the_study_of_real_crowds_may_have_the_defaults_alone(tmp_path, data_hom
     assert "true validation labels" not in text
 
 
+@pytest.mark.parametrize("task", aggregation_speed.TASKS)
+def test_each_task_at_scale_is_measured(task):
+    labels = aggregation_speed.large_crowd(2000)
+    assert labels.shape == (400, 20)
+    assert CrowdLabels.from_matrix(labels.to_sparse()) == labels
+    run = aggregation_speed.measure(task, labels, iterations=2, repeats=3)
+    assert run["n_labels"] == 2000
+    assert min(run["seconds_each"]) <= run["seconds"] <= max(run["seconds_each"])
+    assert 0 < run["mb_before"] <= run["mb"]
+
+
+def test_dawid_skene_on_dask_is_compared_with_that_on_one_machine():
+    dask = pytest.importorskip("dask")
+    import distributed_aggregation
+
+    labels = aggregation_speed.large_crowd(2000)
+    with dask.config.set(scheduler="synchronous"):
+        found = distributed_aggregation.compare(labels, n_parts=3, iterations=4)
+    assert found["iterations"] == {"one machine": 4, "Dask": 4}
+    assert found["difference"] < 1e-9
+
+
+def test_time_in_proportion_to_labels_has_the_exponent_one():
+    run = {"task": "fit", "n_samples": 1, "n_annotators": 1, "mb_before": 1, "mb": 2}
+    runs = [run | {"n_labels": n, "seconds": n / 1000} for n in (100, 1000, 10000)]
+    text = aggregation_speed.fit_table(runs, 4)
+    assert "labels ** 1.00" in text
+    assert text.count("| 250000 | 1.00 |") == 3
+
+
 @pytest.fixture(scope="module")
 def against_crowdkit():
     pytest.importorskip("crowdkit", reason="crowd-kit is not installed: .[bench]")
@@ -583,3 +615,16 @@ def test_dawid_skene_is_that_of_crowd_kit_on_real_labels_when_converged(
     found = against_crowdkit.agreement(labels, 300)
     assert_equal_to_crowd_kit(found)
     assert found["last_change"] < 1e-3
+
+
+def test_the_cost_of_a_fit_is_measured(tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        options = "--quick --repeats 1 --parts epochs fit --out"
+        speed.main([*options.split(), str(tmp_path)])
+    finally:
+        torch.set_num_threads(threads)
+    text = (tmp_path / "speed.md").read_text()
+    for method in speed.METHODS:
+        assert method in text
+    assert "predict_proba of 500 items" in text

@@ -228,3 +228,40 @@ def test_packed_values_are_the_same_values(values):
     assert packed.shape == (len(values),)
     assert packed.tolist() == values
     assert list(map(type, packed.tolist())) == list(map(type, values))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        (np.int8, -128, 127),
+        (np.uint8, 0, 255),
+        (np.int16, -300, 300),
+        (np.int64, 2**62, 2**62 + 100),
+        (np.int64, -(2**62), 2**62),
+        (np.uint64, 2**63, 2**63 + 100),
+    ],
+)
+def test_integers_are_found_whatever_their_type_and_range(dtype, low, high):
+    values = np.random.default_rng(0).integers(low, high, 400, dtype, endpoint=True)
+    values[:2] = low, high
+    items = CrowdLabels.from_long(
+        {"task": values, "worker": np.arange(400), "label": [0, 1] * 200}
+    ).items
+    np.testing.assert_array_equal(items, np.unique(values))
+    positions = positions_of(values, items)
+    np.testing.assert_array_equal(items[positions], values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([-1.5, -1, 0, 0.5, 3, np.inf, 1e300]),
+        np.array([-(2**50), -1, 3, 4, 2**50]),
+        np.array([200, 3], dtype=np.uint8),
+        np.array([True, False]),
+    ],
+)
+def test_values_outside_a_range_of_integers_have_no_position(values):
+    targets = np.array([3, 0, -1, 1], dtype=np.int8)
+    expected = [targets.tolist().index(v) if v in targets else -1 for v in values]
+    assert positions_of(values, targets).tolist() == expected

@@ -1,9 +1,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from skccem import CrowdLabels
-from skccem._rows import gather_rows, row_pointers, rows_of_key, sort_pairs
+from skccem._rows import (
+    gather_rows,
+    row_blocks,
+    row_pointers,
+    rows_of_csr,
+    rows_of_key,
+    sort_pairs,
+)
 
 REFERENCE = CrowdLabels(
     indptr=np.array([0, 2, 2, 4]),
@@ -131,3 +139,25 @@ def test_row_pointers_of_no_rows_are_a_zero():
         pointers = row_pointers(np.array(counts, dtype=np.int32))
         assert pointers.tolist() == [0, *np.cumsum(counts).astype(int)]
         assert pointers.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("seed", range(5))
+def test_blocks_cover_all_rows_in_order_and_stay_small(seed, dtype):
+    counts = np.random.default_rng(seed).integers(9, size=40)
+    counts[7] = 30
+    indptr = row_pointers(counts).astype(dtype)
+    blocks = list(row_blocks(indptr, 12))
+    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+    np.testing.assert_array_equal(rows, np.arange(40))
+    for block in blocks:
+        assert block.stop - block.start <= 12
+        assert counts[block].sum() <= 12 or block == slice(7, 8)
+    assert list(row_blocks(row_pointers([]), 12)) == []
+
+
+def test_rows_of_a_sparse_matrix_share_its_memory():
+    matrix = sparse.random_array((9, 4), density=0.4, rng=0, format="csr")
+    rows = rows_of_csr(matrix, slice(2, 6))
+    np.testing.assert_array_equal(rows.toarray(), matrix.toarray()[2:6])
+    assert np.shares_memory(rows.data, matrix.data)
