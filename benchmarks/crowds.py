@@ -28,8 +28,9 @@ def make_sparse_crowd(
     truth = rng.integers(n_classes, size=n_items)
     X = rng.standard_normal((n_items, n_features), dtype=np.float32)
     X[np.arange(n_items), truth % n_features] += 2
-    # Distinct annotators of an item: equally spaced ones from a random first one.
-    first = rng.integers(n_annotators, size=(n_items, 1))
+    # Distinct annotators of an item: equally spaced ones from a first one, which are as
+    # often the first as each other.
+    first = rng.permutation(n_items)[:, np.newaxis] % n_annotators
     step = max(n_annotators // labels_per_item, 1)
     indices = (first + step * np.arange(labels_per_item)) % n_annotators
     indices = np.sort(indices, axis=1).ravel()

@@ -219,6 +219,7 @@ def measure_million(options):
 def main(argv=None):
     arguments = parser(__doc__.split("\n")[0], data_home=False)
     arguments.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    arguments.add_argument("--annotators", nargs="+", type=int, help="numbers of them")
     arguments.add_argument("--quick", action="store_true", help="a miniature")
     arguments.add_argument("--repeats", type=int, default=3, help="default: 3")
     arguments.add_argument("--out", type=Path, help="directory of the table")
@@ -229,7 +230,9 @@ def main(argv=None):
         print(json.dumps(peak_memory(json.loads(options.job))))
         return
     options.items, options.epochs = (500, 2) if options.quick else (20_000, 6)
-    options.annotators = [50, 2000] if options.quick else [50, 1000, 10_000, 100_000]
+    if options.annotators is None:
+        sizes = [50, 2000] if options.quick else [50, 1000, 10_000, 100_000]
+        options.annotators = sizes
     titles = {
         "epochs": ("An epoch, as multiples of the floor's", time_epochs),
         "fit": ("Beside the epochs", time_fit),
@@ -241,7 +244,7 @@ def main(argv=None):
         title, measure = titles[part]
         print(f"measuring: {title}", file=sys.stderr, flush=True)
         parts.append(f"## {title}\n\n{measure(options)}\n")
-    shown = argparse.Namespace(parts=options.parts, quick=options.quick)
+    shown = argparse.Namespace(parts=options.parts, repeats=options.repeats)
     text = (
         "# What a fit costs\n\n"
         f"`{command_of('speed.py', shown)}`; {versions()}.\n\n"
