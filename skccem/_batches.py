@@ -1,5 +1,6 @@
 """Batches of items with their labels."""
 
+import math
 from itertools import islice, pairwise
 
 import numpy as np
@@ -7,7 +8,10 @@ import torch
 from torch.utils.data import Dataset
 
 from ._annotations import gather_rows
-from ._features import n_items, take_batch
+from ._features import item_shape, n_items, take_batch
+
+# Numbers of features in the batches that are made ahead: a megabyte of float32.
+_NUMBERS_AHEAD = 2**18
 
 # The share of all annotators, expected in a batch, up to which it pays to select them.
 _MAX_SHARE = 0.6
@@ -28,7 +32,7 @@ class CrowdDataset(Dataset):
         The rows that this data set consists of; all by default.
     annotator_share : ndarray of shape (n_annotators,), optional
         In the precision of the network. If given, a batch has the annotators that it
-        needs alone, and for each of them what this says: see `inclusion_probability`.
+        needs alone, and for each of them what this says: see `annotator_shares`.
     """
 
     def __init__(
@@ -129,6 +133,25 @@ class BatchLoader:
             yield from [self.dataset.__getitems__(batch) for batch in block]
 
 
+def batches_ahead(X, batch_size):
+    """How many batches to make at a time, so that they take little memory.
+
+    Parameters
+    ----------
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+    batch_size : int
+
+    Returns
+    -------
+    int
+        One, unless items are rows of an array and short.
+    """
+    shape = item_shape(X)
+    if not isinstance(shape, tuple):
+        return 1
+    return max(_NUMBERS_AHEAD // (batch_size * max(math.prod(shape), 1)), 1)
+
+
 def annotator_shares(labels, items, batch_size, dtype):
     """What annotators count in the batches that they are in, if few of them are.
 
@@ -145,8 +168,8 @@ def annotator_shares(labels, items, batch_size, dtype):
     -------
     ndarray of shape (n_annotators,) or None
         One over the number of annotators, divided by the probability of being in a
-        batch, so that sums over batches are on average means over all. None if most
-        annotators are in every batch, so that it does not pay to select them.
+        batch, so that sums over a batch are on average means over all. None if a batch
+        has most annotators, so that it does not pay to select them.
     """
     if batch_size is None or batch_size >= len(items):
         return None

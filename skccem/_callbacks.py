@@ -198,12 +198,28 @@ def use_gradients(callbacks):
     -------
     bool
     """
-    kinds = [_kind_of(given) for given in callbacks or []]
     return any(
-        issubclass(kind, ParamMapper)
-        or kind.on_grad_computed is not Callback.on_grad_computed
-        for kind in kinds
+        issubclass(_kind_of(given), ParamMapper)
+        or does(given[1] if _is_named(given) else given, "on_grad_computed")
+        for given in callbacks or []
     )
+
+
+def does(callback, event):
+    """Whether a callback does anything at an event.
+
+    Parameters
+    ----------
+    callback : skorch callback, or its class
+    event : str
+        Name of the method.
+
+    Returns
+    -------
+    bool
+    """
+    method = getattr(callback, event)
+    return getattr(method, "__func__", method) is not getattr(Callback, event)
 
 
 def check_callbacks(callbacks):
@@ -221,8 +237,8 @@ def check_callbacks(callbacks):
         predictions against targets, which crowds do not have.
     """
     for given in callbacks or []:
-        name, callback = given if _is_named(given) else (None, given)
-        kind = callback if isinstance(callback, type) else type(callback)
+        name = given[0] if _is_named(given) else None
+        kind = _kind_of(given)
         if not issubclass(kind, Callback):
             raise ValueError(
                 "callbacks must be a list of skorch callbacks, each a "

@@ -5,20 +5,17 @@ import math
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import EpochTimer
 from torch.utils.data import DataLoader
 
 from ._answer_logits import answer_proba
-from ._batches import BatchLoader, CrowdDataset, EvenBatches
-from ._callbacks import ProgressBar
+from ._batches import BatchLoader, CrowdDataset, EvenBatches, batches_ahead
+from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
 from .exceptions import NonFiniteLossError
 
 # Callbacks that do not look at the network when an epoch ends.
 _BLIND_CALLBACKS = ("burn_in", "epoch_timer", "print_log", "progress")
-
-# Items of the batches that are made ahead, where making them is not much work.
-_ITEMS_AHEAD = 4096
 
 # Numbers in a batch at prediction, where no gradient has to be kept: 64 MB of float32.
 _PREDICTION_BATCH_NUMBERS = 2**24
@@ -65,7 +62,7 @@ class CrowdNet(NeuralNet):
         rng = np.random.default_rng(self.seed) if training else None
         batches = EvenBatches(len(dataset), batch_size, rng)
         if not kwargs:
-            return BatchLoader(dataset, batches, max(_ITEMS_AHEAD // batch_size, 1))
+            return BatchLoader(dataset, batches, batches_ahead(dataset.X, batch_size))
         return DataLoader(
             dataset,
             batch_sampler=batches,
@@ -80,7 +77,7 @@ class CrowdNet(NeuralNet):
         # Most callbacks do nothing at a batch, of which there are many.
         self._at_batches = {
             event: [
-                callback for _, callback in self.callbacks_ if _does(callback, event)
+                callback for _, callback in self.callbacks_ if does(callback, event)
             ]
             for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
         }
@@ -322,12 +319,6 @@ def on_device(tensors, device):
         )
         for name, part in tensors.items()
     }
-
-
-def _does(callback, event):
-    """Whether a callback does anything at an event."""
-    method = getattr(callback, event)
-    return getattr(method, "__func__", None) is not getattr(Callback, event)
 
 
 def diverged(net, what):

@@ -9,6 +9,7 @@ from skccem._batches import (
     CrowdDataset,
     EvenBatches,
     annotator_shares,
+    batches_ahead,
     inclusion_probability,
 )
 
@@ -68,3 +69,10 @@ def test_a_loader_gives_the_batches_of_its_sampler_in_order(block_size):
     batches = list(loader)
     assert len(batches) == len(loader) == 6
     assert [item for batch in batches for item in batch] == list(range(11))
+
+
+def test_batches_are_made_ahead_only_where_they_are_small():
+    assert batches_ahead(np.zeros((9, 50), "f4"), 256) > 10
+    assert batches_ahead(np.zeros((9, 5000), "f4"), 100) == 1
+    assert batches_ahead(np.zeros((2, 3, 224, 224), "f4"), 10) == 1
+    assert batches_ahead({"ids": np.zeros((9, 5))}, 1) == 1
