@@ -33,16 +33,26 @@ class CrowdDataset(Dataset):
     annotator_share : ndarray of shape (n_annotators,), optional
         In the precision of the network. If given, a batch has the annotators that it
         needs alone, and for each of them what this says: see `annotator_shares`.
+    n_replay : int, default=0
+        The first items, of which a pass has as many as there are others: see
+        `EvenBatches`.
     """
 
     def __init__(
-        self, X, labels=None, sample_weight=None, items=None, annotator_share=None
+        self,
+        X,
+        labels=None,
+        sample_weight=None,
+        items=None,
+        annotator_share=None,
+        n_replay=0,
     ):
         self.X = X
         self.labels = labels
         self.sample_weight = sample_weight
         self.items = np.arange(n_items(X)) if items is None else items
         self.annotator_share = annotator_share
+        self.n_replay = n_replay
 
     def __len__(self):
         return len(self.items)
@@ -88,21 +98,36 @@ class EvenBatches:
         Largest size of a batch.
     rng : numpy.random.Generator, optional
         Shuffles the items at each pass; without it they come in order.
+    n_replay : int, default=0
+        How many of the items, the first ones, were there before. With `rng`, a pass has
+        as many of them, drawn anew, as there are others, or all if they are fewer.
     """
 
-    def __init__(self, n, batch_size, rng=None):
+    def __init__(self, n, batch_size, rng=None, n_replay=0):
         self.n = n
-        self.n_batches = -(-n // batch_size)
         self.rng = rng
+        self.n_replay = n_replay
+        self.n_replayed = min(n_replay, n - n_replay)
+        self.n_items = n if rng is None else n - n_replay + self.n_replayed
+        self.n_batches = -(-self.n_items // batch_size)
 
     def __len__(self):
         return self.n_batches
 
     def __iter__(self):
-        order = np.arange(self.n) if self.rng is None else self.rng.permutation(self.n)
-        bounds = np.arange(self.n_batches + 1) * self.n // max(self.n_batches, 1)
+        order = self._order()
+        bounds = np.arange(self.n_batches + 1) * self.n_items // max(self.n_batches, 1)
         for start, stop in pairwise(bounds):
             yield order[start:stop]
+
+    def _order(self):
+        if self.rng is None:
+            return np.arange(self.n)
+        if not self.n_replay:
+            return self.rng.permutation(self.n)
+        replayed = self.rng.choice(self.n_replay, self.n_replayed, replace=False)
+        others = np.arange(self.n_replay, self.n)
+        return self.rng.permutation(np.concatenate([replayed, others]))
 
 
 class BatchLoader:
@@ -152,7 +177,7 @@ def batches_ahead(X, batch_size):
     return max(_NUMBERS_AHEAD // (batch_size * max(math.prod(shape), 1)), 1)
 
 
-def annotator_shares(labels, items, batch_size, dtype):
+def annotator_shares(labels, items, batch_size, dtype, always=False):
     """What annotators count in the batches that they are in, if few of them are.
 
     Parameters
@@ -163,6 +188,8 @@ def annotator_shares(labels, items, batch_size, dtype):
     batch_size : int or None
         None for all at once.
     dtype : dtype
+    always : bool, default=False
+        Whether to select them also where it does not pay.
 
     Returns
     -------
@@ -171,12 +198,13 @@ def annotator_shares(labels, items, batch_size, dtype):
         batch, so that sums over a batch are on average means over all. None if a batch
         has most annotators, so that it does not pay to select them.
     """
-    if batch_size is None or batch_size >= len(items):
+    whole = batch_size is None or batch_size >= len(items)
+    if whole and not always:
         return None
     n_labels = labels[items].labels_per_annotator
-    n_batches = len(EvenBatches(len(items), batch_size))
+    n_batches = 1 if whole else len(EvenBatches(len(items), batch_size))
     proba = inclusion_probability(n_labels, len(items), len(items) / n_batches)
-    if proba.mean() > _MAX_SHARE:
+    if proba.mean() > _MAX_SHARE and not always:
         return None
     share = np.zeros(len(proba), dtype=dtype)
     np.divide(1 / len(proba), proba, out=share, where=proba > 0, casting="same_kind")

@@ -9,13 +9,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._callbacks import documented_history, make_callbacks
+from ._callbacks import make_callbacks
 from ._crowd_methods import OutlierMethods
 from ._ensemble import has_ensemble, predict_with_all, train_ensemble
-from ._features import check_lengths, item_shape, number_type
+from ._features import check_lengths, number_type
 from ._fitting import (
     burn_in_epochs,
     checked_items,
+    keep_results,
     learned_annotators,
     new_backbone,
     new_network,
@@ -23,10 +24,11 @@ from ._fitting import (
     unchanged_if_it_fails,
 )
 from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
-from ._outliers import class_proba, share_of, start_log_weight
+from ._outliers import class_proba, start_log_weight
 from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
+from ._streaming import Stream, StreamMethods
 from ._targets import (
     active_annotators,
     check_same_task,
@@ -35,10 +37,15 @@ from ._targets import (
     check_weight,
     warn_unused,
 )
-from ._trained_items import LabelledItems, new_datasets, usable_items
+from ._trained_items import (
+    LabelledItems,
+    labelled_weight,
+    new_datasets,
+    usable_items,
+)
 
 
-class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstimator):
     """Classifier learned from the labels of many unreliable annotators.
 
     A network ``f`` that classifies items and one confusion matrix ``B_m`` for each
@@ -131,6 +138,10 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the last solution, with a new optimiser. It is the
         coupled network that does, alone whatever `n_init` says.
+    replay_size : int, default=5000
+        Items of earlier calls of `partial_fit` of which copies are kept, a random
+        sample of all of them, to be trained on along with new ones. Without any (0) it
+        forgets.
     n_jobs : int, default=None
         Networks beside the coupled one that are trained at the same time, in worker
         processes; -1 for as many as there are processors. It changes no result.
@@ -281,6 +292,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         "device": [str, torch.device],
         "classes": ["array-like", None],
         "warm_start": ["boolean"],
+        "replay_size": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -315,6 +327,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         device="auto",
         classes=None,
         warm_start=False,
+        replay_size=5000,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -344,6 +357,7 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.device = device
         self.classes = classes
         self.warm_start = warm_start
+        self.replay_size = replay_size
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -441,16 +455,10 @@ class CrowdClassifier(OutlierMethods, ClassifierMixin, BaseEstimator):
             )
         self.aggregated_proba_ = aggregated
         self.class_prior_ = mean_over_labelled(labels, aggregated, weight)
-        self._log_confusion, self._log_weight = annotators
-        self.confusion_matrices_ = np.exp(self._log_confusion)
-        self.outlier_share_ = share_of(self._log_weight)
-        self.classes_ = labels.classes
-        self.annotators_ = labels.annotators
-        self.n_annotators_ = labels.n_annotators
         self.n_labels_per_annotator_ = labels.labels_per_annotator
-        self.history_ = documented_history(net)
-        self.n_iter_ = len(net.history)
-        self.net_, self.nets_, self._item_shape = net, nets, item_shape(X)
+        total = labelled_weight(labels, weight)
+        self._stream = Stream(seed, crowd, trained, total, len(nets[0].history))
+        keep_results(self, nets, annotators, labels, X)
         return self
 
     def predict(self, X):

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from skorch.utils import to_tensor
 
+from ._callbacks import documented_history
 from ._features import check_features, item_shape, n_items, take_batch
 from ._network import CrowdNetwork, check_backbone, make_backbone, make_mlp
-from ._outliers import class_proba
+from ._outliers import class_proba, share_of
 from ._probability import expected_counts, pooled_confusion, safe_log
 from ._random_state import reproducible
 from ._start import start_confusion
@@ -55,13 +56,15 @@ def unchanged_if_it_fails(fit):
     return wrapper
 
 
-def burn_in_epochs(estimator):
+def burn_in_epochs(estimator, n_before=None):
     """Epochs of CCEM alone, with which training begins.
 
     Parameters
     ----------
     estimator : CrowdClassifier
         Its `burn_in`, a share of `max_epochs` or a number of epochs, is used.
+    n_before : int, optional
+        Epochs of training that goes on, among which a number of epochs is counted.
 
     Returns
     -------
@@ -76,6 +79,8 @@ def burn_in_epochs(estimator):
     burn_in, max_epochs = estimator.burn_in, estimator.max_epochs
     if not isinstance(burn_in, Integral):
         burn_in = int(burn_in * max_epochs)
+    elif n_before is not None:
+        burn_in = min(max(burn_in - n_before, 0), max_epochs)
     elif burn_in >= max_epochs:
         raise ValueError(
             f"burn_in={burn_in} epochs leave none of max_epochs={max_epochs} for the "
@@ -279,6 +284,25 @@ def accepted_dtypes(module, device, net=None):
     return [np.float64, np.float32] if device == "cpu" else [np.float32]
 
 
+def trained_annotators(net):
+    """What the annotators in a network turned out to be, in double precision.
+
+    Parameters
+    ----------
+    net : CrowdNet
+        Trained.
+
+    Returns
+    -------
+    Annotators
+        Of those who have a matrix in the network.
+    """
+    network = net.module_
+    outliers = network.outlier_logits is not None
+    log_weight = _as_log_proba(network.log_weight()) if outliers else None
+    return Annotators(_as_log_proba(network.log_confusion()), log_weight)
+
+
 def learned_annotators(net, labels, log_posterior, weight, active):
     """What the annotators turned out to be.
 
@@ -301,19 +325,66 @@ def learned_annotators(net, labels, log_posterior, weight, active):
         is the mean of the others', weighted by how many labels they gave to items of
         the class.
     """
-    network = net.module_
-    learned = _as_log_proba(network.log_confusion())
-    outliers = network.outlier_logits is not None
-    log_weight = _as_log_proba(network.log_weight()) if outliers else None
+    learned = trained_annotators(net)
     if active.all():
-        return Annotators(learned, log_weight)
+        return learned
     seen = labels.select_annotators(labels.annotators[active])
-    posterior = class_proba(seen, log_posterior, learned, log_weight)
-    n_answers = expected_counts(seen, posterior, weight).sum(axis=2, keepdims=True)
-    log_confusion = np.empty((len(active), *learned.shape[1:]))
-    log_confusion[active] = learned
-    log_confusion[~active] = safe_log(pooled_confusion(n_answers * np.exp(learned)))
-    return Annotators(log_confusion, log_weight)
+    posterior = class_proba(seen, log_posterior, *learned)
+    n_answers = expected_counts(seen, posterior, weight).sum(axis=2)
+    log_confusion = with_pooled(learned.log_confusion, active, n_answers)
+    return Annotators(log_confusion, learned.log_weight)
+
+
+def with_pooled(log_confusion, active, n_answers):
+    """Matrices of all annotators, of whom some have none of their own.
+
+    Parameters
+    ----------
+    log_confusion : ndarray of shape (n_active, n_classes, n_classes)
+    active : bool ndarray of shape (n_annotators,)
+        Whose these are.
+    n_answers : ndarray of shape (n_active, n_classes) or (n_active,)
+        How many labels they gave, to items of each class where that is known.
+
+    Returns
+    -------
+    ndarray of shape (n_annotators, n_classes, n_classes)
+        The others have the mean of these, weighted by numbers of labels.
+    """
+    if active.all():
+        return log_confusion
+    weight = n_answers.reshape(len(n_answers), -1, 1)
+    pooled = safe_log(pooled_confusion(weight * np.exp(log_confusion)))
+    full = np.empty((len(active), *pooled.shape))
+    full[active] = log_confusion
+    full[~active] = pooled
+    return full
+
+
+def keep_results(estimator, nets, annotators, labels, X):
+    """Set what is known after training, on an estimator.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    nets : list of CrowdNet
+        The first is the coupled one.
+    annotators : Annotators
+        All of them.
+    labels : CrowdLabels
+        Whose classes and annotators they are.
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+    """
+    estimator._log_confusion, estimator._log_weight = annotators
+    estimator.confusion_matrices_ = np.exp(estimator._log_confusion)
+    estimator.outlier_share_ = share_of(estimator._log_weight)
+    estimator.classes_ = labels.classes
+    estimator.annotators_ = labels.annotators
+    estimator.n_annotators_ = labels.n_annotators
+    estimator.history_ = documented_history(nets[0])
+    estimator.n_iter_ = len(nets[0].history)
+    estimator.net_, estimator.nets_ = nets[0], nets
+    estimator._item_shape = item_shape(X)
 
 
 def _as_log_proba(tensor):

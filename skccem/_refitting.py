@@ -27,6 +27,9 @@ class PosteriorDataset(Dataset):
         Of these.
     """
 
+    # As of ``CrowdDataset``.
+    n_replay = 0
+
     def __init__(self, X, items, posterior, weight=None):
         self.X = X
         self.items = items

@@ -35,6 +35,9 @@ _PLAIN |= {"differentiable": False, "fused": True}
 # tensors are small; absent from versions that may come.
 _fused_adam = getattr(torch, "_fused_adam_", None)
 
+# What Adam remembers of gradients.
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
 # Numbers of a table that are caught up with at a time.
 _NUMBERS_AT_ONCE = 2**22
 
@@ -50,13 +53,16 @@ class _MissedSteps:
     group : dict
         Of parameters; its betas and eps are used.
     n_rows : int
+    n_steps : int, default=0
+        Those that were made before, of whole tables.
     """
 
-    def __init__(self, group, n_rows):
+    def __init__(self, group, n_rows, n_steps=0):
         self.betas = group["betas"]
-        self.n_steps = 0
+        self.n_steps = n_steps
+        self._first = n_steps
         self._eps = group["eps"]
-        # The step as of which each row is known.
+        # The step as of which each row is known, counted from the first one here.
         self._known = np.zeros(n_rows, dtype=np.int64)
         ratio = self.betas[0] / math.sqrt(self.betas[1])
         n_terms = 1
@@ -78,18 +84,18 @@ class _MissedSteps:
     def advance(self, lr):
         """Take note of a step with this learning rate."""
         beta1, beta2 = self.betas
-        step = self.n_steps + 1
+        self.n_steps += 1
+        step = self.n_steps - self._first
         if step >= len(self._moved):
             self._moved = np.concatenate([self._moved, np.zeros_like(self._moved)])
             self._decays = self._make_decays()
-        rate = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+        rate = lr * math.sqrt(1 - beta2**self.n_steps) / (1 - beta1**self.n_steps)
         n_terms = min(step, len(self._powers))
         self._moved[step - n_terms : step] += rate * self._powers[-n_terms:]
-        self.n_steps = step
 
     def is_known(self, rows):
         """Take note of rows that are known as of now."""
-        self._known[rows] = self.n_steps
+        self._known[rows] = self.n_steps - self._first
 
     def since_known(self, rows):
         """What rows missed.
@@ -105,7 +111,7 @@ class _MissedSteps:
             moments are to be multiplied with.
         """
         known = self._known[rows]
-        missed = self.n_steps - known
+        missed = self.n_steps - self._first - known
         first, second = (decay[missed] for decay in self._decays)
         return self._moved[known], first, second
 
@@ -157,17 +163,10 @@ class _RowSteps:
         """
         state = self.state[parameter]
         table = parameter.view(len(parameter), -1)
-        if not state:
-            (group,) = (
-                group
-                for group in self.param_groups
-                if any(member is parameter for member in group["params"])
-            )
-            state["missed"] = _MissedSteps(group, len(parameter))
-            state["exp_avg"] = torch.zeros_like(table)
-            state["exp_avg_sq"] = torch.zeros_like(table)
+        if "missed" not in state:
+            self._begin_rows(parameter, state)
         missed = state["missed"]
-        tables = table, state["exp_avg"], state["exp_avg_sq"]
+        tables = table, *(state[name] for name in _MOMENTS)
         values, average, square = (take_rows(part, rows) for part in tables)
         moved, first, second = (
             torch.from_numpy(numbers[:, np.newaxis]).to(values)
@@ -198,6 +197,37 @@ class _RowSteps:
         for rows in torch.arange(len(parameter), device=parameter.device).split(size):
             self.fetch(parameter, rows)
             self._put_back(parameter, state, state.pop("fetched"))
+
+    def whole_state(self, parameter):
+        """What is remembered of a parameter, as steps of the whole of it would have it.
+
+        Parameters
+        ----------
+        parameter : Tensor
+            Caught up with.
+
+        Returns
+        -------
+        dict
+        """
+        state = dict(self.state.get(parameter, {}))
+        if "missed" in state:
+            state["step"] = torch.tensor(float(state.pop("missed").n_steps))
+            for name in _MOMENTS:
+                state[name] = state[name].view_as(parameter)
+        return state
+
+    def _begin_rows(self, parameter, state):
+        (group,) = (
+            group
+            for group in self.param_groups
+            if any(member is parameter for member in group["params"])
+        )
+        n_steps = int(state.pop("step", 0))
+        state["missed"] = _MissedSteps(group, len(parameter), n_steps)
+        for name in _MOMENTS:
+            moment = state.get(name, torch.zeros_like(parameter))
+            state[name] = moment.view(len(parameter), -1)
 
     def _step_whole(self, group):
         params, grads, averages, squares, steps = [], [], [], [], []

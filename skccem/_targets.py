@@ -159,6 +159,18 @@ def check_known_crowd(Y, classes, annotators):
             f"{len(annotators)} annotators: give every annotator a column, empty for "
             "those without labels here."
         )
+    check_known_classes(labels, classes)
+    return labels.align(classes=classes)
+
+
+def check_known_classes(labels, classes):
+    """Raise if there are labels of a class that a fit did not see.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    classes : ndarray of shape (n_classes,)
+    """
     used = labels.classes[np.unique(labels.codes)]
     unknown = [label for label in used.tolist() if label not in set(classes.tolist())]
     if unknown:
@@ -168,7 +180,6 @@ def check_known_crowd(Y, classes, annotators):
             "estimator or by passing CrowdLabels, whose parts keep the classes of the "
             "whole in cross-validation."
         )
-    return labels.align(classes=classes)
 
 
 def check_same_task(labels, classes, annotators):

@@ -42,6 +42,22 @@ def usable_items(labels, weight):
     return np.flatnonzero(usable if weight is None else usable & (weight > 0))
 
 
+def labelled_weight(labels, weight):
+    """The sum of the weights of the items with labels; their number without weights.
+
+    Parameters
+    ----------
+    labels : CrowdLabels
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    float
+    """
+    labelled = labels.labels_per_item > 0
+    return float(labelled.sum() if weight is None else weight[labelled].sum())
+
+
 def split_items(labels, weight, validation_fraction, rng):
     """Items to train on and items to hold out.
 

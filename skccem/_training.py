@@ -60,7 +60,7 @@ class CrowdNet(NeuralNet):
         if batch_size == -1:
             batch_size = max(len(dataset), 1)
         rng = np.random.default_rng(self.seed) if training else None
-        batches = EvenBatches(len(dataset), batch_size, rng)
+        batches = EvenBatches(len(dataset), batch_size, rng, dataset.n_replay)
         if not kwargs:
             return BatchLoader(dataset, batches, batches_ahead(dataset.X, batch_size))
         return DataLoader(
@@ -205,7 +205,7 @@ class CrowdNet(NeuralNet):
             self.best_loss_[prefix] = loss
         self.history.record(f"{prefix}_log_likelihood", log_likelihood)
 
-    def train(self, train_set, valid_set=None):
+    def train(self, train_set, valid_set=None, begin=None):
         """Initialise, train for ``max_epochs`` or until a callback says so.
 
         Parameters
@@ -213,6 +213,8 @@ class CrowdNet(NeuralNet):
         train_set : CrowdDataset
         valid_set : CrowdDataset, optional
             Its log-likelihood per label is recorded after each epoch.
+        begin : callable, optional
+            Called with the net when it is initialised.
 
         Raises
         ------
@@ -220,6 +222,8 @@ class CrowdNet(NeuralNet):
             If the loss or, at the end, a parameter is not finite.
         """
         self.initialize()
+        if begin is not None:
+            begin(self)
         self.best_loss_ = {}
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)

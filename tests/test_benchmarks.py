@@ -26,6 +26,7 @@ import methods
 import searches
 import selection
 import speed
+import streaming
 import study
 import synthetic
 import variants
@@ -461,6 +462,14 @@ def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
     text = (tmp_path / "outliers_quick.md").read_text(encoding="utf-8")
     assert text.count("| auto |") == len(jobs.OUTLIER_CASES) + 2
     assert "20% same answer" in text
+
+
+def test_the_study_of_streams_runs_from_the_command_line(tmp_path):
+    argv = ["--epochs", "2"]
+    done = run_script("streaming.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "streaming_quick.md").read_text(encoding="utf-8")
+    assert text.count("in rounds, no sample") == 2 * len(streaming.KINDS)
 
 
 def test_changes_of_the_defaults_are_changes():
