@@ -41,6 +41,9 @@ CACHE = 2**21
 # The share of annotators in a batch above which all matrices are updated.
 MAX_SHARE = 0.6
 
+# What the table works out; other numbers are for the command line.
+EXAMPLE = {"labels": 1e9, "items": 2e8, "annotators": 1e6, "classes": 10}
+
 GIGABYTE = 1e9
 # Bytes a second between two machines: ten gigabits.
 NETWORK = 1.25e9
@@ -479,6 +482,15 @@ def report(options, coefficients, runs, held):
             f"{own.max():.2f}.\n",
             held_table(coefficients, what, held[what], factor) + "\n",
         ]
+    return "\n".join(parts) + examples(coefficients, options)
+
+
+def examples(coefficients, options):
+    """A billion labels, with few features and with those of a text encoder."""
+    parts = ["\n## A billion labels\n"]
+    for features in (50, 768):
+        given = {**vars(options), **EXAMPLE, "features": features}
+        parts.append(estimate(coefficients, type(options)(**given)) + "\n")
     return "\n".join(parts)
 
 
@@ -526,7 +538,7 @@ def estimate(coefficients, options):
     labels_bytes = 5 * options.labels + 8 * options.items
     x_bytes = 4 * options.items * options.features
     proba_bytes = 8 * options.items * options.classes
-    # Matrices go out, and counts come back, by the scheduler's one connection.
+    # Matrices go out and counts come back, each worker with a connection of its own.
     travels = 8 * matrices * 2 / NETWORK
     epochs = options.epochs
     total = epochs * cost["epoch"] + cost["beside"]
