@@ -147,7 +147,9 @@ def class_proba(labels, log_posterior, log_confusion, log_weight=None):
         The labels of an outlier say nothing about its class: with the probability that
         an item is one, the features alone count.
     """
-    posterior = np.exp(posterior_log_proba(labels, log_confusion, log_posterior))
+    posterior = posterior_log_proba(labels, log_confusion, log_posterior)
+    # In place, as it is the largest array of many items.
+    np.exp(posterior, out=posterior)
     if log_weight is None:
         return posterior
     log_odds = outlier_log_odds(labels, log_posterior, log_confusion, log_weight)

@@ -103,13 +103,28 @@ def log_joint_proba(indicator, log_confusion, log_prior):
         ``log f_k + sum_m log B_m[k, y_m]``. It is ``-inf`` where the model excludes
         the class.
     """
+    return _add_scores(indicator, answer_rows(log_confusion), log_prior)
+
+
+def _add_scores(indicator, rows, log_prior):
+    """`log_joint_proba` of matrices as `answer_rows`."""
     # Only ones are stored, so no zero meets an -inf and makes it NaN.
-    log_joint = indicator @ answer_rows(log_confusion)
+    log_joint = indicator @ rows
     log_joint += log_prior
     return log_joint
 
 
-def score_classes(indicator, log_confusion, log_prior):
+def _parts_of(labels, log_prior):
+    """Blocks of items: their slice, indicator matrix and prior.
+
+    What is as large as items times classes, or labels, is then never made whole.
+    """
+    for block in row_blocks(labels.indptr):
+        prior = log_prior if np.ndim(log_prior) == 1 else log_prior[block]
+        yield block, labels[block].label_indicator(), prior
+
+
+def score_classes(indicator, log_confusion, log_prior, rows=None):
     """As `log_joint_proba`, but with finite scores also where the model excludes all.
 
     An item whose answers have probability zero under every class, possible where
@@ -121,6 +136,8 @@ def score_classes(indicator, log_confusion, log_prior):
     ----------
     indicator, log_confusion, log_prior
         As for `log_joint_proba`.
+    rows : ndarray of shape (n_annotators * n_classes, n_classes), optional
+        The matrices as `answer_rows`, for those who have them already.
 
     Returns
     -------
@@ -131,7 +148,8 @@ def score_classes(indicator, log_confusion, log_prior):
     impossible : ndarray of shape (n_samples,), dtype=bool
         The items that the model excludes.
     """
-    log_joint = log_joint_proba(indicator, log_confusion, log_prior)
+    rows = answer_rows(log_confusion) if rows is None else rows
+    log_joint = _add_scores(indicator, rows, log_prior)
     top = row_max(log_joint)
     impossible = np.isneginf(top)
     if impossible.any():
@@ -173,10 +191,13 @@ def posterior_log_proba(labels, log_confusion, log_prior):
     .. [1] A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer
        error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
     """
-    indicator = labels.label_indicator()
-    log_posterior, top, _ = score_classes(indicator, log_confusion, log_prior)
-    log_posterior -= top[:, np.newaxis]
-    log_posterior -= np.log(row_sum(np.exp(log_posterior)))[:, np.newaxis]
+    log_posterior = np.empty((labels.n_samples, labels.n_classes))
+    rows = answer_rows(log_confusion)
+    for block, indicator, prior in _parts_of(labels, log_prior):
+        scores, top, _ = score_classes(indicator, log_confusion, prior, rows)
+        scores -= top[:, np.newaxis]
+        scores -= np.log(row_sum(np.exp(scores)))[:, np.newaxis]
+        log_posterior[block] = scores
     return log_posterior
 
 
@@ -198,8 +219,11 @@ def joint_log_likelihood(labels, log_posterior, log_confusion):
         ``log sum_k f_k(x_i) prod_m B_m[k, y_im]``; 0 for an item without labels, and
         ``-inf`` where the model excludes the answers.
     """
-    indicator = labels.label_indicator()
-    return log_sum_exp(log_joint_proba(indicator, log_confusion, log_posterior))
+    log_likelihood = np.empty(labels.n_samples)
+    rows = answer_rows(log_confusion)
+    for block, indicator, prior in _parts_of(labels, log_posterior):
+        log_likelihood[block] = log_sum_exp(_add_scores(indicator, rows, prior))
+    return log_likelihood
 
 
 def marginal_log_likelihood(labels, log_posterior, log_confusion):

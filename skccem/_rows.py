@@ -120,7 +120,9 @@ def sort_pairs(rows, columns, n_columns):
 
 
 def rows_of_key(key, n_rows):
-    """The rows of an index, as a slice of step 1 if it is one, else as an array.
+    """The rows of an index, as a slice if they are consecutive, else as an array.
+
+    A slice takes no memory, and neither do the rows that it selects.
 
     Parameters
     ----------
@@ -153,6 +155,8 @@ def rows_of_key(key, n_rows):
             "CrowdLabels are indexed by one row or a 1-D array of rows, got an index "
             f"of {rows.ndim} dimensions; flatten it."
         )
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows
 
 

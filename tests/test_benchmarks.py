@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import aggregation_speed
 import cases
 import common
+import cost_model
 import held_out
 import jobs
 import methods
@@ -637,3 +638,52 @@ def test_the_cost_of_a_fit_is_measured(tmp_path):
     for method in speed.METHODS:
         assert method in text
     assert "predict_proba of 500 items" in text
+
+
+def test_coefficients_of_costs_are_found_and_never_negative():
+    rng = np.random.default_rng(0)
+    settings = cost_model.random_settings(30, rng)
+    for what in cost_model.WHAT:
+        names = cost_model.terms(what, settings[0])
+        true = dict(zip(names, rng.uniform(1, 2, size=len(names)), strict=True))
+        runs = [(s, cost_model.predict({what: true}, what, s)) for s in settings]
+        found = {what: cost_model.fit_coefficients(what, runs)}
+        assert min(found[what].values()) >= 0
+        for setting, cost in runs:
+            assert cost_model.predict(found, what, setting) == pytest.approx(cost, 0.01)
+
+
+def test_a_batch_has_annotators_as_counted():
+    setting = {"items": 4000, "annotators": 60, "per_item": 3, "batch": 20}
+    labels = make_crowd_labels(
+        np.zeros(4000, dtype=int),
+        make_confusion_matrices(60, 2, kind="symmetric", random_state=0),
+        labels_per_item=3,
+        random_state=0,
+    )
+    counted = [len(set(labels[i : i + 20].indices)) for i in range(0, 4000, 20)]
+    expected = cost_model.distinct_annotators(setting)
+    assert np.mean(counted) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_the_model_of_costs_is_measured_and_worked_out(tmp_path, capsys, monkeypatch):
+    threads = torch.get_num_threads()
+    try:
+        cost_model.main(["--quick", "--out", str(tmp_path)])
+    finally:
+        torch.set_num_threads(threads)
+    text = (tmp_path / "cost_model_quick.md").read_text()
+    assert "--quick --settings 3 --held 2 --repeats 1`; skccem" in text
+    assert text.count("held-out runs") == len(cost_model.WHAT)
+    (tmp_path / "cost_model_quick.json").rename(tmp_path / "cost_model.json")
+    monkeypatch.setattr(cost_model, "RESULTS", tmp_path)
+    capsys.readouterr()
+    numbers = "--labels 1e9 --items 2e8 --annotators 1e6 --classes 10 --features 50"
+    cost_model.main(numbers.split())
+    printed = capsys.readouterr().out
+    assert "1,000,000,000 labels, 200,000,000 items" in printed
+    assert "| X in float32, in a file or in memory | 40.0 GB |" in printed
+    assert "| class probabilities of the items | 16.0 GB |" in printed
+    with pytest.raises(SystemExit, match="--items --annotators"):
+        cost_model.main(["--labels", "1e9"])

@@ -117,6 +117,24 @@ def test_marginal_likelihood_does_not_depend_on_the_size_of_its_blocks(
     np.testing.assert_array_equal(marginal_log_likelihood(*arguments), whole)
 
 
+def test_posteriors_do_not_depend_on_the_size_of_blocks_of_items(problem, monkeypatch):
+    Y, prior, confusion = problem
+    labels = crowd(Y, prior.shape[1])
+    log_confusion = np.log(confusion)
+
+    def computed():
+        return [
+            posterior_log_proba(labels, log_confusion, np.log(prior)),
+            posterior_log_proba(labels, log_confusion, np.log(prior[3])),
+            joint_log_likelihood(labels, np.log(prior), log_confusion),
+        ]
+
+    whole = computed()
+    monkeypatch.setattr("skccem._rows._BLOCK_SIZE", 7)
+    for part, expected in zip(computed(), whole, strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
 def test_answers_of_one_annotator_sum_to_one_over_the_classes(problem):
     _, prior, confusion = problem
     n_classes = prior.shape[1]

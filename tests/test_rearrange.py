@@ -34,6 +34,16 @@ def test_a_mask_keeps_labels_and_all_rows_and_columns(seed):
     assert take_labels(labels, kept) == CrowdLabels.from_matrix(Y, classes=range(5))
 
 
+def test_rows_and_columns_that_are_all_there_take_no_memory():
+    for taken in (
+        REFERENCE[np.arange(3)],
+        REFERENCE[np.ones(3, dtype=bool)],
+        REFERENCE.select_annotators(np.arange(3)),
+    ):
+        assert taken == REFERENCE
+        assert np.shares_memory(taken.indices, REFERENCE.indices)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_concat_undoes_a_split(seed):
     labels = CrowdLabels.from_matrix(random_matrix(seed), classes=range(5))

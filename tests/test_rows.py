@@ -115,6 +115,14 @@ def test_other_keys_say_what_is_allowed():
         rows_of_key([[0, 1]], 3)
 
 
+def test_consecutive_rows_are_a_slice_however_they_are_named():
+    keys = ([2, 3, 4], np.arange(5) > 1, np.arange(2, 5, dtype=np.uint8))
+    for key in keys:
+        assert rows_of_key(key, 5) == slice(2, 5)
+    for key in ([2, 4], [4, 3, 2], [2, 2, 4], [2, 1, 4], []):
+        assert rows_of_key(np.array(key, dtype=int), 5).tolist() == key
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_sorted_pairs_keep_the_order_of_equal_ones(seed):
     rng = np.random.default_rng(seed)
