@@ -6,9 +6,15 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils.validation import check_is_fitted
 
+from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
 from ._crowd_methods import OutlierMethods
 from ._ensemble import has_ensemble, predict_with_all, train_ensemble
@@ -26,6 +32,7 @@ from ._fitting import (
 from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
 from ._outliers import class_proba, start_log_weight
 from ._probability import mean_over_labelled
+from ._processes import Processes
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._streaming import Stream, StreamMethods
@@ -39,6 +46,7 @@ from ._targets import (
 )
 from ._trained_items import (
     LabelledItems,
+    check_parts,
     labelled_weight,
     new_datasets,
     usable_items,
@@ -132,6 +140,9 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         the others of `n_init` as well, unless they monitor held-out likelihood.
     device : str or torch.device, default="auto"
         "auto" is "cuda" where there is one and "cpu" elsewhere.
+    accelerator : accelerate.Accelerator, default=None
+        Of Hugging Face Accelerate, to train in several processes, each of which calls
+        `fit` with its own part of the items: see Notes.
     classes : array-like of shape (n_classes,), default=None
         All classes, for labels in which some may not occur. By default those of the
         `CrowdLabels`, or those that occur.
@@ -213,6 +224,16 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
     of all, with the matrices of the others as they were when last seen. Other
     optimisers, and callbacks that look at gradients, update all matrices in each step.
 
+    With an `accelerator`, programs that ``accelerate launch`` or ``torchrun`` started
+    train one network, by averaging gradients. Each gives `fit` its part of the items,
+    such as ``X[index::count]`` and ``labels[index::count]`` of one `CrowdLabels`, and
+    batches of `batch_size` of its own: two processes with half the batch make the steps
+    of one with the whole, also in the regularisers. The coupled network is trained
+    alone whatever `n_init` says, matrices are updated whole, and `init` by votes knows
+    the items of the first process. What is learned, `class_prior_` and
+    `n_labels_per_annotator_` are the same in all; `aggregated_proba_` is of a
+    process's own items. Save the estimator in the first one.
+
     The matrices take many epochs, in which the network learns mistakes in the labels by
     heart. With ``n_init > 1`` an iteration of expectation maximisation [2]_ follows, in
     which no network judges what it was trained on (cross-fitting [5]_): the items are
@@ -290,6 +311,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, None],
         "device": [str, torch.device],
+        "accelerator": [HasMethods(["prepare", "backward", "reduce"]), None],
         "classes": ["array-like", None],
         "warm_start": ["boolean"],
         "replay_size": [Interval(Integral, 0, None, closed="left")],
@@ -325,6 +347,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         n_iter_no_change=10,
         callbacks=None,
         device="auto",
+        accelerator=None,
         classes=None,
         warm_start=False,
         replay_size=5000,
@@ -355,6 +378,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.device = device
+        self.accelerator = accelerator
         self.classes = classes
         self.warm_start = warm_start
         self.replay_size = replay_size
@@ -409,22 +433,31 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         self._validate_params()
         check_settings(self)
         burn_in = burn_in_epochs(self)
-        device = choose_device(self.device)
+        processes = Processes(self.accelerator)
+        device = (
+            choose_device(self.device)
+            if self.accelerator is None
+            else accelerated_device(self)
+        )
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
         X = checked_items(self, X, device, self.net_ if continued else None)
         check_lengths(X, labels)
         weight = check_weight(sample_weight, labels, number_type(X))
-        check_trainable(labels)
+        used = usable_items(labels, weight)
+        check_parts(self, labels, used, processes)
+        check_trainable(labels, processes)
         check_memory(labels.n_annotators, labels.n_classes, number_type(X).itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
 
-        used = usable_items(labels, weight)
         ensemble = has_ensemble(self, crowd, used)
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        train_set, valid_set, trained = new_datasets(self, X, labels, weight, rng)
+        train_set, valid_set, trained = new_datasets(
+            self, X, labels, weight, rng, processes
+        )
+        seed += processes.index
         with reproducible(self.module, seed, device):
             backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
@@ -436,16 +469,20 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
             patience = self.n_iter_no_change if self.early_stopping else None
-            own = make_callbacks(self.verbose, patience, n_burn_in)
+            verbose = 0 if processes.index else self.verbose
+            own = make_callbacks(verbose, patience, n_burn_in)
             net = new_net(self, network, X, seed, device, own)
             if crowd:
-                active = active_annotators(labels, weight)
+                active = processes.any(active_annotators(labels, weight))
                 # The others learn from what early stopping holds out, too.
                 alone = not (ensemble and self.confusion_lr)
-                warn_unused(labels, active, trained if alone else None, stacklevel=4)
+                if processes.index == 0:
+                    warn_unused(labels, active, trained if alone else None, 4)
             net.train(train_set, valid_set)
             log_posterior = net.predict_log_posterior(X)
-        annotators = learned_annotators(net, labels, log_posterior, weight, trained)
+        annotators = learned_annotators(
+            net, labels, log_posterior, weight, trained, processes
+        )
         nets, aggregated = [net], class_proba(labels, log_posterior, *annotators)
         if ensemble:
             data = LabelledItems(X, labels, weight, used)
@@ -454,9 +491,11 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
                 self, nets, data, annotators, epochs, rng, device
             )
         self.aggregated_proba_ = aggregated
-        self.class_prior_ = mean_over_labelled(labels, aggregated, weight)
-        self.n_labels_per_annotator_ = labels.labels_per_annotator
-        total = labelled_weight(labels, weight)
+        part = labelled_weight(labels, weight)
+        total = processes.sum(part)
+        prior = mean_over_labelled(labels, aggregated, weight)
+        self.class_prior_ = processes.sum(part / total * prior)
+        self.n_labels_per_annotator_ = processes.sum(labels.labels_per_annotator)
         self._stream = Stream(seed, crowd, trained, total, len(nets[0].history))
         keep_results(self, nets, annotators, labels, X)
         return self

@@ -40,6 +40,8 @@ class CrowdLoss(nn.Module):
         self.reg_strength = reg_strength
         # Whether to train by CCEM alone for now.
         self.burn_in = False
+        # Those that each have a part of a batch; None for one alone.
+        self.processes = None
         # Of the matrices of all annotators, where a batch has those of some.
         self.running_moment = None
 
@@ -93,16 +95,44 @@ class CrowdLoss(nn.Module):
             log_likelihood = log_likelihood * per_row
             n_labels = weight[item].sum()
         log_likelihood = log_likelihood.sum()
-        loss = log_likelihood * (-1 / n_labels)
+        penalty = None
         if full and self.regularizer is not None:
-            loss = loss + self.reg_strength * self._penalty(
-                log_posterior, proba, target
-            )
+            penalty = self._penalty(log_posterior, proba, target)
+        if self.training and self.processes is not None:
+            loss = self._loss_of_all(log_likelihood, n_labels, penalty, log_weight)
+        else:
+            loss = log_likelihood * (-1 / n_labels)
+            if penalty is not None:
+                loss = loss + self.reg_strength * penalty
         return loss, log_likelihood, n_labels
+
+    def _loss_of_all(self, log_likelihood, n_labels, penalty, log_weight):
+        """The loss of a batch of which other processes have parts.
+
+        What is differentiated is such that the mean of the gradients over processes,
+        which data-parallel training takes, is the gradient of the loss.
+        """
+        share = torch.stack(
+            [log_likelihood.detach(), torch.as_tensor(n_labels).to(log_likelihood)]
+        )
+        log_likelihood_of_all, n_labels_of_all = self.processes.sum(share)
+        value = -log_likelihood_of_all / n_labels_of_all
+        local = log_likelihood * (-self.processes.count / n_labels_of_all)
+        if penalty is not None:
+            value = value + self.reg_strength * penalty.detach()
+            # The other regularisers are of matrices, which every process has.
+            n_parts = self.processes.count if self.regularizer == "F" else 1
+            local = local + n_parts * self.reg_strength * penalty
+        # A parameter without a gradient would be missed.
+        local = local + sum(0 * part.sum() for part in log_weight)
+        return local + (value - local.detach())
 
     def _penalty(self, log_posterior, proba, target):
         if self.regularizer == "F":
-            return -posterior_log_volume(log_posterior, target.get("weight"))
+            add_up = None if self.processes is None else self.processes.sum
+            return -posterior_log_volume(
+                log_posterior, target.get("weight"), add_up=add_up
+            )
         share = target.get("annotator_share")
         if self.regularizer == "trace":
             return mean_trace(proba, share)

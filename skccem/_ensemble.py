@@ -36,7 +36,7 @@ def has_ensemble(estimator, crowd, used):
     -------
     bool
     """
-    alone = estimator.n_init == 1 or estimator.warm_start
+    alone = estimator.n_init == 1 or estimator.warm_start or estimator.accelerator
     return crowd and not alone and len(used) > 1
 
 

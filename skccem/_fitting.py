@@ -303,7 +303,7 @@ def trained_annotators(net):
     return Annotators(_as_log_proba(network.log_confusion()), log_weight)
 
 
-def learned_annotators(net, labels, log_posterior, weight, active):
+def learned_annotators(net, labels, log_posterior, weight, active, processes):
     """What the annotators turned out to be.
 
     Parameters
@@ -317,6 +317,8 @@ def learned_annotators(net, labels, log_posterior, weight, active):
     weight : ndarray of shape (n_samples,) or None
     active : bool ndarray of shape (n_annotators,)
         Which annotators gave labels that count.
+    processes : Processes
+        Those that have parts of the items.
 
     Returns
     -------
@@ -330,7 +332,7 @@ def learned_annotators(net, labels, log_posterior, weight, active):
         return learned
     seen = labels.select_annotators(labels.annotators[active])
     posterior = class_proba(seen, log_posterior, *learned)
-    n_answers = expected_counts(seen, posterior, weight).sum(axis=2)
+    n_answers = processes.sum(expected_counts(seen, posterior, weight).sum(axis=2))
     log_confusion = with_pooled(learned.log_confusion, active, n_answers)
     return Annotators(log_confusion, learned.log_weight)
 

@@ -140,7 +140,7 @@ def posterior_second_moment(log_posterior, weight=None):
     return weighted.T @ posterior / total
 
 
-def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE):
+def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE, add_up=None):
     """``log_volume`` of ``posterior_second_moment``, faster.
 
     Parameters
@@ -149,12 +149,15 @@ def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE):
     weight : Tensor of shape (n_items,), optional
         Non-negative, not all zero.
     ridge : float
+    add_up : callable, optional
+        From a sum over these items to the sum over those of other processes as well.
+        The gradient is with respect to the posteriors of these items.
 
     Returns
     -------
     Tensor of shape ()
     """
-    return _PosteriorLogVolume.apply(log_posterior, weight, ridge)
+    return _PosteriorLogVolume.apply(log_posterior, weight, ridge, add_up)
 
 
 def confusion_second_moment(proba):
@@ -296,9 +299,12 @@ class _PosteriorLogVolume(torch.autograd.Function):
     """``log_volume`` of ``posterior_second_moment``, without a graph in between."""
 
     @staticmethod
-    def forward(ctx, log_posterior, weight, ridge):
+    def forward(ctx, log_posterior, weight, ridge, add_up):
         posterior, weighted, total = _weighted_posterior(log_posterior, weight)
-        factor = _cholesky(weighted.T @ posterior / total, ridge)
+        moment = weighted.T @ posterior
+        if add_up is not None:
+            moment, total = add_up(moment), add_up(torch.as_tensor(total).to(moment))
+        factor = _cholesky(moment / total, ridge)
         ctx.save_for_backward(posterior, weighted, factor)
         ctx.total, ctx.dtype = total, log_posterior.dtype
         return _log_det(factor)
@@ -308,7 +314,8 @@ class _PosteriorLogVolume(torch.autograd.Function):
     def backward(ctx, grad):
         posterior, weighted, factor = ctx.saved_tensors
         inverse = torch.cholesky_inverse(factor).mul_(2 * grad / ctx.total)
-        return (weighted @ inverse).mul_(posterior).to(ctx.dtype), None, None
+        grad = (weighted @ inverse).mul_(posterior).to(ctx.dtype)
+        return grad, None, None, None
 
 
 class _LogDet(torch.autograd.Function):

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import torch
 
+from ._accelerated import AcceleratedCrowdNet
 from ._callbacks import OWN_CALLBACKS, check_callbacks, use_gradients
 from ._outliers import check_outlier_share
 from ._row_optimizers import FUSED_DEVICES, RowAdam, RowAdamW
@@ -220,6 +221,10 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
     settings.update(_optimizer_defaults(estimator.optimizer, given, device))
     settings.update(given)
     settings.update(changes)
+    if estimator.accelerator is not None:
+        return AcceleratedCrowdNet(
+            network, seed=seed, accelerator=estimator.accelerator, **settings
+        )
     by_rows = _works_by_rows(estimator, given) and network.answer_logits.requires_grad
     return CrowdNet(network, seed=seed, by_rows=by_rows, **settings)
 

@@ -127,6 +127,10 @@ class StreamMethods:
                 "partial_fit goes on for max_epochs at each call and can't hold out "
                 "items: set early_stopping=False."
             )
+        if self.accelerator is not None:
+            raise ValueError(
+                "partial_fit learns in one process: set accelerator=None, or call fit."
+            )
         device = choose_device(self.device)
         first = not hasattr(self, "_stream")
         labels, crowd = (

@@ -203,12 +203,14 @@ def check_same_task(labels, classes, annotators):
             )
 
 
-def check_trainable(labels):
+def check_trainable(labels, processes=None):
     """Raise unless there is something to learn from.
 
     Parameters
     ----------
     labels : CrowdLabels
+    processes : Processes, optional
+        Those that have parts of the items.
 
     Raises
     ------
@@ -216,6 +218,8 @@ def check_trainable(labels):
         If there are no labels, or all of them name one class.
     """
     answers = np.bincount(labels.codes, minlength=labels.n_classes)
+    if processes is not None:
+        answers = processes.sum(answers)
     check_answers(answers, labels.classes, labels.shape)
 
 

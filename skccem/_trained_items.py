@@ -7,7 +7,10 @@ import numpy as np
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._features import number_type
+from ._processes import Processes
 from ._targets import active_annotators
+
+_ALONE = Processes()
 
 
 class LabelledItems(NamedTuple):
@@ -40,6 +43,36 @@ def usable_items(labels, weight):
     """
     usable = labels.labels_per_item > 0
     return np.flatnonzero(usable if weight is None else usable & (weight > 0))
+
+
+def check_parts(estimator, labels, used, processes):
+    """Raise in all processes unless their parts of the items can be trained together.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    labels : CrowdLabels
+    used : int ndarray
+        Items with labels and a positive weight.
+    processes : Processes
+
+    Raises
+    ------
+    ValueError
+        If annotators or classes differ, or a part is too small to make as many batches
+        as the largest.
+    """
+    if processes.count == 1:
+        return
+    processes.check_same("classes", labels.classes)
+    processes.check_same("annotators", labels.annotators)
+    numbers = processes.each(len(used))
+    batch_size = estimator.batch_size or numbers.max()
+    if numbers.min() < -(-numbers.max() // batch_size):
+        raise ValueError(
+            f"The processes have {numbers.tolist()} items with labels, but each needs "
+            "one for every batch of the largest part: give them parts of like size."
+        )
 
 
 def labelled_weight(labels, weight):
@@ -89,22 +122,26 @@ def split_items(labels, weight, validation_fraction, rng):
     return np.sort(shuffled[n_valid:]), np.sort(shuffled[:n_valid])
 
 
-def network_weight(weight, X):
+def network_weight(weight, X, processes=_ALONE):
     """Weights of items as networks are trained with: only their ratios matter.
 
     Parameters
     ----------
     weight : ndarray of shape (n_samples,) or None
     X : ndarray, CSR, dict of arrays, or torch Dataset
+    processes : Processes, optional
+        Those that have parts of the items.
 
     Returns
     -------
     ndarray of shape (n_samples,) or None
     """
-    return None if weight is None else (weight / weight.max()).astype(number_type(X))
+    if weight is None:
+        return None
+    return (weight / processes.each(weight.max()).max()).astype(number_type(X))
 
 
-def new_datasets(estimator, X, labels, weight, rng):
+def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE):
     """Training and held-out data; None for the latter without early stopping.
 
     Parameters
@@ -114,6 +151,8 @@ def new_datasets(estimator, X, labels, weight, rng):
     labels : CrowdLabels
     weight : ndarray of shape (n_samples,) or None
     rng : RandomState
+    processes : Processes, optional
+        Those that have parts of the items.
 
     Returns
     -------
@@ -131,10 +170,14 @@ def new_datasets(estimator, X, labels, weight, rng):
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
     train_items, valid_items = split_items(labels, weight, fraction, rng)
-    trained = active_annotators(labels[train_items])
+    trained = processes.any(active_annotators(labels[train_items]))
     seen = labels.select_annotators(labels.annotators[trained])
-    weight = network_weight(weight, X)
-    shares = annotator_shares(seen, train_items, estimator.batch_size, number_type(X))
+    weight = network_weight(weight, X, processes)
+    shares = None
+    if estimator.accelerator is None:
+        shares = annotator_shares(
+            seen, train_items, estimator.batch_size, number_type(X)
+        )
     train_set, valid_set = (
         CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], shares)
         for items in (train_items, valid_items)

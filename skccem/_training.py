@@ -12,6 +12,7 @@ from ._answer_logits import answer_proba
 from ._batches import BatchLoader, CrowdDataset, EvenBatches, batches_ahead
 from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
+from ._processes import Processes
 from .exceptions import NonFiniteLossError
 
 # Callbacks that do not look at the network when an epoch ends.
@@ -40,11 +41,24 @@ class CrowdNet(NeuralNet):
         As for ``skorch.NeuralNet``.
     """
 
+    # Those that train it together.
+    processes = Processes()
+
     def __init__(self, module, *, seed, by_rows=False, **kwargs):
         self.seed = seed
         self.by_rows = by_rows
         kwargs = {"criterion": CrowdLoss, "train_split": None, **kwargs}
         super().__init__(module, **kwargs)
+
+    @property
+    def network(self):
+        """The CrowdNetwork, whatever it is wrapped in while it is trained."""
+        return self.module_
+
+    @property
+    def training_device(self):
+        """Where batches go."""
+        return self.device
 
     @property
     def _default_callbacks(self):
@@ -61,6 +75,9 @@ class CrowdNet(NeuralNet):
             batch_size = max(len(dataset), 1)
         rng = np.random.default_rng(self.seed) if training else None
         batches = EvenBatches(len(dataset), batch_size, rng, dataset.n_replay)
+        if training:
+            # Steps are of all processes together.
+            batches.n_batches = int(self.processes.each(len(batches)).max())
         if not kwargs:
             return BatchLoader(dataset, batches, batches_ahead(dataset.X, batch_size))
         return DataLoader(
@@ -121,18 +138,18 @@ class CrowdNet(NeuralNet):
                 for parameter in group["params"]:
                     parameter.grad = None
             step = self.train_step_single(batch)
-            if self._at_batches["on_grad_computed"]:
-                named = list(self.module_.named_parameters())
-                self.notify(
-                    "on_grad_computed",
-                    named_parameters=named,
-                    batch=batch,
-                    training=True,
-                )
+            self._notify_of_gradients(batch)
             return step["loss"]
 
         self.optimizer_.step(closure)
         return step
+
+    def _notify_of_gradients(self, batch):
+        if self._at_batches["on_grad_computed"]:
+            named = list(self.network.named_parameters())
+            self.notify(
+                "on_grad_computed", named_parameters=named, batch=batch, training=True
+            )
 
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
@@ -157,16 +174,18 @@ class CrowdNet(NeuralNet):
             return self._step(batch)
 
     def _step(self, batch):
-        inputs, target = (on_device(part, self.device) for part in batch)
+        inputs, target = (on_device(part, self.training_device) for part in batch)
         if self.criterion_.needs_running_moment:
             self._catch_up()
-            proba = answer_proba(self.module_.answer_logits.detach())
+            proba = answer_proba(self.network.answer_logits.detach())
             self.criterion_.running_moment = RunningMoment(proba)
         if self.by_rows and self.module_.training and "annotators" in inputs:
             inputs["answer_logits"] = self.optimizer_.fetch(
                 self.module_.answer_logits, inputs["annotators"]
             )
-        output = self.module_(**inputs)
+        # Wrapped modules keep processes in step, which is for training alone.
+        module = self.module_ if self.module_.training else self.network
+        output = module(**inputs)
         loss, log_likelihood, n_labels = self.criterion_(output, target)
         return {
             "loss": loss,
@@ -194,7 +213,7 @@ class CrowdNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             sums.add(step)
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        loss, log_likelihood = sums.means()
+        loss, log_likelihood = sums.means(self.processes)
         if training:
             self._check_finite(loss)
         self.history.record(f"{prefix}_loss", loss)
@@ -263,7 +282,7 @@ class CrowdNet(NeuralNet):
         self._set_training(False)
         with torch.inference_mode():
             parts = [
-                self.module_.log_posterior(on_device(inputs, self.device)["X"])
+                self.network.log_posterior(on_device(inputs, self.training_device)["X"])
                 for inputs, _ in self.get_iterator(dataset, training=False)
             ]
             return torch.cat(parts).cpu().numpy()
@@ -286,10 +305,11 @@ class _SumsOverLabels:
         if len(self._steps) == self._most:
             self._add_up()
 
-    def means(self):
-        """Loss and log-likelihood per label."""
+    def means(self, processes):
+        """Loss and log-likelihood per label, of all processes."""
         self._add_up()
-        return (self._sums[:2] / self._sums[2]).tolist()
+        sums = processes.sum(self._sums)
+        return (sums[:2] / sums[2]).tolist()
 
     def _add_up(self):
         loss, log_likelihood, n_labels = (

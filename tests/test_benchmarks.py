@@ -473,6 +473,16 @@ def test_the_study_of_streams_runs_from_the_command_line(tmp_path):
     assert text.count("in rounds, no sample") == 2 * len(streaming.KINDS)
 
 
+def test_the_program_of_several_processes_trains_one_network(tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", BENCHMARKS / "data_parallel.py", "--cpu"]
+    command += ["--epochs", "3", "--out", tmp_path / "classifier.joblib"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 processes" in done.stdout
+    assert joblib.load(tmp_path / "classifier.joblib").n_annotators_ == 10
+
+
 def test_changes_of_the_defaults_are_changes():
     defaults = CrowdClassifier(n_init=1).get_params()
     for variant, changes in jobs.ABLATIONS.items():

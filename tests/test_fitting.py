@@ -15,6 +15,7 @@ from skccem._fitting import (
     start_log_confusion,
 )
 from skccem._net_settings import new_net
+from skccem._processes import Processes
 from skccem._random_state import seeded
 from skccem._start import start_confusion
 from skccem._trained_items import new_datasets
@@ -175,7 +176,7 @@ def test_annotators_have_the_learned_matrices_or_the_pooled_one(
     active = labels.labels_per_annotator > 0
     log_posterior = net.predict_log_posterior(X)
     log_confusion, log_weight = learned_annotators(
-        net, labels, log_posterior, weight, active
+        net, labels, log_posterior, weight, active, Processes()
     )
     assert log_weight is None
     B = np.exp(log_confusion)
