@@ -157,7 +157,7 @@ def take_batch(X, rows):
 
     Parameters
     ----------
-    X : ndarray, CSR, dict of arrays, or torch Dataset
+    X : ndarray, CSR, Tensor, dict of these, or torch Dataset
     rows : int ndarray of shape (n_rows,)
 
     Returns
@@ -175,6 +175,8 @@ def take_batch(X, rows):
         return {name: take_batch(part, rows) for name, part in X.items()}
     if isinstance(X, Dataset):
         return _take_from_dataset(X, rows)
+    if isinstance(X, torch.Tensor):
+        return X.index_select(0, torch.from_numpy(rows).to(X.device))
     if sparse.issparse(X):
         return torch.from_numpy(X[rows].toarray())
     return torch.from_numpy(X[rows])

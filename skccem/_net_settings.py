@@ -38,6 +38,7 @@ _OWN_ARGUMENTS = {
     "optimizer__params",
     "optimizer__weight_decay",
     "by_rows",
+    "precision",
     "predict_nonlinearity",
     "seed",
     "train_split",
@@ -201,6 +202,7 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
         "batch_size": -1 if full_batch else estimator.batch_size,
         "max_epochs": estimator.max_epochs,
         "device": device,
+        "precision": estimator.precision,
         "callbacks": [
             *callbacks,
             *(estimator.callbacks or []),

@@ -142,12 +142,12 @@ class _RowSteps:
             for parameter in group["params"]:
                 state = self.state.get(parameter, {})
                 fetched = state.pop("fetched", None)
-                if fetched is not None and fetched[1].grad is not None:
+                if fetched is not None and fetched[2].grad is not None:
                     self._step_rows(parameter, state, fetched, group)
         return loss
 
     @torch.no_grad()
-    def fetch(self, parameter, rows):
+    def fetch(self, parameter, rows, numbers=None):
         """Rows of a table, to where the steps that they missed would have moved them.
 
         Parameters
@@ -155,6 +155,8 @@ class _RowSteps:
         parameter : Tensor of shape (n_rows, ...)
         rows : int64 Tensor of shape (n,)
             Distinct.
+        numbers : int64 ndarray of shape (n,), optional
+            The same, so that no device has to be waited for.
 
         Returns
         -------
@@ -166,11 +168,13 @@ class _RowSteps:
         if "missed" not in state:
             self._begin_rows(parameter, state)
         missed = state["missed"]
+        if numbers is None:
+            numbers = rows.cpu().numpy()
         tables = table, *(state[name] for name in _MOMENTS)
         values, average, square = (take_rows(part, rows) for part in tables)
         moved, first, second = (
-            torch.from_numpy(numbers[:, np.newaxis]).to(values)
-            for numbers in missed.since_known(rows.cpu().numpy())
+            torch.from_numpy(part[:, np.newaxis]).to(values)
+            for part in missed.since_known(numbers)
         )
         # Infinite for rows that have not moved.
         root = square.sqrt().add_(missed.eps).div_(moved)
@@ -178,7 +182,7 @@ class _RowSteps:
         average.mul_(first)
         square.mul_(second)
         leaf = values.view(len(values), *parameter.shape[1:]).requires_grad_()
-        state["fetched"] = rows, leaf, average, square
+        state["fetched"] = rows, numbers, leaf, average, square
         return leaf
 
     @torch.no_grad()
@@ -237,7 +241,7 @@ class _RowSteps:
 
     def _step_rows(self, parameter, state, fetched, group):
         """Adam's step of rows that are caught up with."""
-        _, leaf, average, square = fetched
+        _, _, leaf, average, square = fetched
         missed, shape = state["missed"], average.shape
         # Counted up in the call.
         step = torch.tensor(float(missed.n_steps), device=average.device)
@@ -247,12 +251,12 @@ class _RowSteps:
         self._put_back(parameter, state, fetched)
 
     def _put_back(self, parameter, state, fetched):
-        rows, leaf, average, square = fetched
+        rows, numbers, leaf, average, square = fetched
         table = parameter.view(len(parameter), -1)
         put_rows(table, rows, leaf.detach().view(average.shape))
         put_rows(state["exp_avg"], rows, average)
         put_rows(state["exp_avg_sq"], rows, square)
-        state["missed"].is_known(rows.cpu().numpy())
+        state["missed"].is_known(numbers)
 
 
 class RowAdam(_RowSteps, torch.optim.Adam):

@@ -1,5 +1,6 @@
 """Training: the skorch net."""
 
+import copy
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from ._answer_logits import answer_proba
 from ._batches import BatchLoader, CrowdDataset, EvenBatches, batches_ahead
 from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
+from ._devices import in_precision, keep_on_device
 from ._processes import Processes
 from .exceptions import NonFiniteLossError
 
@@ -37,6 +39,8 @@ class CrowdNet(NeuralNet):
     by_rows : bool, default=False
         Whether the optimiser is one of `_row_optimizers` that works on the matrices
         which a batch needs alone, where the data set says which.
+    precision : {None, "bf16"}, default=None
+        Of the backbone; None is that of its parameters.
     **kwargs
         As for ``skorch.NeuralNet``.
     """
@@ -44,8 +48,9 @@ class CrowdNet(NeuralNet):
     # Those that train it together.
     processes = Processes()
 
-    def __init__(self, module, *, seed, by_rows=False, **kwargs):
+    def __init__(self, module, *, seed, by_rows=False, precision=None, **kwargs):
         self.seed = seed
+        self.precision = precision
         self.by_rows = by_rows
         kwargs = {"criterion": CrowdLoss, "train_split": None, **kwargs}
         super().__init__(module, **kwargs)
@@ -181,11 +186,14 @@ class CrowdNet(NeuralNet):
             self.criterion_.running_moment = RunningMoment(proba)
         if self.by_rows and self.module_.training and "annotators" in inputs:
             inputs["answer_logits"] = self.optimizer_.fetch(
-                self.module_.answer_logits, inputs["annotators"]
+                self.module_.answer_logits,
+                inputs["annotators"],
+                batch[0]["annotators"].numpy(),
             )
         # Wrapped modules keep processes in step, which is for training alone.
         module = self.module_ if self.module_.training else self.network
-        output = module(**inputs)
+        with self._in_precision():
+            output = module(**inputs)
         loss, log_likelihood, n_labels = self.criterion_(output, target)
         return {
             "loss": loss,
@@ -193,6 +201,9 @@ class CrowdNet(NeuralNet):
             "n_labels": n_labels,
             "y_pred": output,
         }
+
+    def _in_precision(self):
+        return in_precision(self.precision, self.training_device)
 
     def _check_finite(self, loss):
         if not math.isfinite(loss):
@@ -243,6 +254,10 @@ class CrowdNet(NeuralNet):
         self.initialize()
         if begin is not None:
             begin(self)
+        train_set, valid_set = (
+            None if dataset is None else self._on_device(dataset)
+            for dataset in (train_set, valid_set)
+        )
         self.best_loss_ = {}
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)
@@ -263,6 +278,15 @@ class CrowdNet(NeuralNet):
             if parameter.requires_grad and not torch.isfinite(parameter).all():
                 raise diverged(self, f"{name} is not finite after training")
 
+    def _on_device(self, dataset):
+        """The data set, with features that need not be sent in each epoch."""
+        X = keep_on_device(dataset.X, self.training_device)
+        if X is dataset.X:
+            return dataset
+        dataset = copy.copy(dataset)
+        dataset.X = X
+        return dataset
+
     def predict_log_posterior(self, X, items=None):
         """Log of the classifier's probabilities, in evaluation mode.
 
@@ -280,12 +304,17 @@ class CrowdNet(NeuralNet):
         """
         dataset = CrowdDataset(X, items=items)
         self._set_training(False)
-        with torch.inference_mode():
-            parts = [
-                self.network.log_posterior(on_device(inputs, self.training_device)["X"])
-                for inputs, _ in self.get_iterator(dataset, training=False)
-            ]
-            return torch.cat(parts).cpu().numpy()
+        filled, log_posterior = 0, None
+        with torch.inference_mode(), self._in_precision():
+            for inputs, _ in self.get_iterator(dataset, training=False):
+                X = on_device(inputs, self.training_device)["X"]
+                part = self.network.log_posterior(X).cpu().numpy()
+                if log_posterior is None:
+                    shape = len(dataset), part.shape[1]
+                    log_posterior = np.empty(shape, dtype=part.dtype)
+                log_posterior[filled : filled + len(part)] = part
+                filled += len(part)
+        return log_posterior
 
 
 class _SumsOverLabels:
