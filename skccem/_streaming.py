@@ -133,11 +133,8 @@ class StreamMethods:
             )
         device = choose_device(self.device)
         first = not hasattr(self, "_stream")
-        labels, crowd = (
-            _first_labels(self, y, classes)
-            if first
-            else (_further_labels(self, y, classes))
-        )
+        read = _first_labels if first else _further_labels
+        labels, crowd = read(self, y, classes)
         X = checked_items(self, X, device, None if first else self.net_)
         check_lengths(X, labels)
         weight = check_weight(sample_weight, labels, number_type(X))
@@ -150,33 +147,23 @@ class StreamMethods:
             stream = Stream(seed, crowd, in_network[:0], 0.0, 0)
         else:
             stream = self._stream
-        n_known = len(stream.in_network)
-        in_network[:n_known] |= stream.in_network
+        in_network[: len(stream.in_network)] |= stream.in_network
         states = np.random.SeedSequence([stream.seed, stream.n_calls]).generate_state(2)
-        seed = int(states[0] >> 1)
         rng = np.random.default_rng(states[1])
         replay = cut_replay(stream.replay, self.replay_size, rng)
         data = with_replay(replay, X, labels, weight)
         n_replay = n_items(data[0]) - len(labels)
         new_items = n_replay + usable_items(labels, weight)
         train_set = _new_dataset(self, data, n_replay, new_items, in_network)
+        warn_unused(labels, np.ones_like(in_network), stacklevel=4)
+        seed = int(states[0] >> 1)
         with reproducible(self.module, seed, device):
-            backbone = new_backbone(self, X, labels.n_classes, not first)
             start = (
                 start_log_confusion(self, labels, weight, crowd, False)
                 if first
                 else _known_matrices(self, labels.n_annotators)
             )
-            log_weight = start_log_weight(self, crowd, not first)
-            learns = self.outlier_share == "auto"
-            network = new_network(
-                backbone, start[in_network], crowd, log_weight, learns
-            )
-            n_burn_in = burn_in_epochs(self, stream.n_epochs) if crowd else 0
-            own = make_callbacks(self.verbose, burn_in=n_burn_in)
-            net = new_net(self, network, X, seed, device, own)
-            everyone = np.ones(labels.n_annotators, dtype=bool)
-            warn_unused(labels, everyone, stacklevel=4)
+            net = _new_net(self, X, start[in_network], stream, first, seed, device)
 
             def begin(net):
                 if not first:
@@ -187,39 +174,52 @@ class StreamMethods:
             net.train(train_set, begin=begin)
             log_posterior = net.predict_log_posterior(X)
 
-        n_labels = labels.labels_per_annotator.copy()
-        annotators = trained_annotators(net)
-        aggregated = class_proba(
-            labels.select_annotators(labels.annotators[in_network]),
-            log_posterior,
-            *annotators,
-        )
-        prior = mean_over_labelled(labels, aggregated, weight)
-        total = labelled_weight(labels, weight)
-        if not first:
-            n_labels[:n_known] += self.n_labels_per_annotator_
-            share = total / (total + stream.weight)
-            prior = share * prior + (1 - share) * self.class_prior_
-        confusion = with_pooled(
-            annotators.log_confusion, in_network, n_labels[in_network]
-        )
-        replay = update_replay(replay, *data, new_items, self.replay_size, rng)
+        _keep(self, net, X, labels, weight, log_posterior, in_network, stream)
         self._stream = Stream(
             stream.seed,
             crowd,
             in_network,
-            stream.weight + total,
+            stream.weight + labelled_weight(labels, weight),
             stream.n_epochs + len(net.history),
             stream.n_calls + 1,
-            replay,
-        )
-        self.aggregated_proba_ = aggregated
-        self.class_prior_ = prior
-        self.n_labels_per_annotator_ = n_labels
-        keep_results(
-            self, [net], annotators._replace(log_confusion=confusion), labels, X
+            update_replay(replay, *data, new_items, self.replay_size, rng),
         )
         return self
+
+
+def _new_net(estimator, X, log_confusion, stream, first, seed, device):
+    """The net to train, with the backbone as it is by now."""
+    n_classes = log_confusion.shape[1]
+    network = new_network(
+        new_backbone(estimator, X, n_classes, not first),
+        log_confusion,
+        stream.crowd,
+        start_log_weight(estimator, stream.crowd, not first),
+        estimator.outlier_share == "auto",
+    )
+    n_burn_in = burn_in_epochs(estimator, stream.n_epochs) if stream.crowd else 0
+    callbacks = make_callbacks(estimator.verbose, burn_in=n_burn_in)
+    return new_net(estimator, network, X, seed, device, callbacks)
+
+
+def _keep(estimator, net, X, labels, weight, log_posterior, in_network, stream):
+    """Set what is known after a call: of its items alone, or of all so far."""
+    annotators = trained_annotators(net)
+    seen = labels.select_annotators(labels.annotators[in_network])
+    aggregated = class_proba(seen, log_posterior, *annotators)
+    prior = mean_over_labelled(labels, aggregated, weight)
+    n_labels = labels.labels_per_annotator.copy()
+    if stream.weight:
+        n_labels[: len(stream.in_network)] += estimator.n_labels_per_annotator_
+        total = labelled_weight(labels, weight)
+        share = total / (total + stream.weight)
+        prior = share * prior + (1 - share) * estimator.class_prior_
+    confusion = with_pooled(annotators.log_confusion, in_network, n_labels[in_network])
+    estimator.aggregated_proba_ = aggregated
+    estimator.class_prior_ = prior
+    estimator.n_labels_per_annotator_ = n_labels
+    annotators = annotators._replace(log_confusion=confusion)
+    keep_results(estimator, [net], annotators, labels, X)
 
 
 def _first_labels(estimator, y, classes):

@@ -465,6 +465,13 @@ def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
     assert "20% same answer" in text
 
 
+def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
+    done = run_script("speed_changes.py", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "speed_changes_quick.md").read_text(encoding="utf-8")
+    assert "| as it is | 1.00 | 1.00 | 1.00 |" in text
+
+
 def test_the_study_of_streams_runs_from_the_command_line(tmp_path):
     argv = ["--epochs", "2"]
     done = run_script("streaming.py", *argv, out=tmp_path)
