@@ -1,6 +1,6 @@
 """What each change that made fits faster gives, by undoing it alone.
 
-    python benchmarks/speed_changes.py           # two minutes
+    python benchmarks/speed_changes.py           # four minutes
     python benchmarks/speed_changes.py --quick   # seconds, and worth nothing
 
 The epochs of ``speed.py`` with the joint likelihood and F, as multiples of those of a
@@ -19,7 +19,7 @@ from study import markdown, publish
 
 from skccem import _answer_logits, _batches, _losses, _trained_items
 
-ANNOTATORS = (50, 1000, 10_000)
+ANNOTATORS = (50, 1000, 10_000, 100_000)
 SETTINGS = {"likelihood": "joint", "regularizer": "F"}
 
 
