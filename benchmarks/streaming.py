@@ -1,6 +1,6 @@
 """Streams by ``partial_fit`` against one fit, on digits.
 
-    python benchmarks/streaming.py           # five minutes
+    python benchmarks/streaming.py           # half an hour
     python benchmarks/streaming.py --quick   # seconds
 
 The items come in parts, each of them once, or in several rounds with one pass a call.
