@@ -38,6 +38,8 @@ class Mixup(Callback):
         inputs["X"] = torch.cat([mixed, mixed])
         # Row n_items + i has the labels of item other[i].
         row_of = n_items + torch.argsort(other)
+        # The labels of an item no longer lie together.
+        target.pop("starts", None)
         target["item"] = torch.cat([target["item"], row_of[target["item"]]])
         for name in ("annotator", "label"):
             target[name] = torch.cat([target[name], target[name]])

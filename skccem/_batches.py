@@ -71,6 +71,7 @@ class CrowdDataset(Dataset):
         annotator = self.labels.indices[positions].astype(np.int64)
         target = {
             "item": torch.from_numpy(np.repeat(np.arange(len(rows)), counts)),
+            "starts": torch.from_numpy(np.cumsum(counts) - counts),
             "label": torch.from_numpy(self.labels.codes[positions].astype(np.int64)),
         }
         if self.annotator_share is not None:

@@ -78,9 +78,13 @@ class CrowdLoss(nn.Module):
         full = self.training and not self.burn_in
         per_row = weight
         if full and log_weight:
-            likelihood = partial(outlier_log_likelihood, log_weight=log_weight[0])
+            likelihood = partial(
+                outlier_log_likelihood,
+                log_weight=log_weight[0],
+                starts=target.get("starts"),
+            )
         elif full and self.likelihood == "joint":
-            likelihood = joint_log_likelihood
+            likelihood = partial(joint_log_likelihood, starts=target.get("starts"))
         else:
             likelihood = marginal_log_likelihood
             per_row = None if weight is None else weight[item]

@@ -403,3 +403,25 @@ def test_permuting_annotators_keeps_the_mixture(problem):
         log_f, log_B[order], *observed(Y[:, order]), log_weight
     )
     torch.testing.assert_close(permuted, value)
+
+
+@pytest.mark.parametrize("outliers", [False, True])
+def test_where_the_labels_of_items_begin_changes_nothing_but_time(problem, outliers):
+    Y, log_f, log_B = problem
+    Y = Y.copy()
+    Y[[0, 3, -1]] = -1
+    counts = (Y >= 0).sum(axis=1)
+    starts = torch.from_numpy(np.cumsum(counts) - counts)
+    weight = [log_weight_of(0.3, 1 / 3)] if outliers else []
+    likelihood = outlier_log_likelihood if outliers else joint_log_likelihood
+    arguments = log_f, log_B, *observed(Y), *weight
+    expected = likelihood(*arguments, return_proba=True)
+    found = likelihood(*arguments, starts=starts, return_proba=True)
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, two)
+    grads = (
+        gradients(values.sum() + (proba**2).sum(), log_f, log_B)
+        for values, proba in (found, expected)
+    )
+    for one, two in zip(*grads, strict=True):
+        torch.testing.assert_close(one, two)
