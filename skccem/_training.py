@@ -10,7 +10,13 @@ from skorch.callbacks import EpochTimer
 from torch.utils.data import DataLoader
 
 from ._answer_logits import answer_proba
-from ._batches import BatchLoader, CrowdDataset, EvenBatches, batches_ahead
+from ._batches import (
+    BatchLoader,
+    CrowdDataset,
+    EvenBatches,
+    are_few,
+    batches_ahead,
+)
 from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
 from ._devices import in_precision, keep_on_device
@@ -37,8 +43,8 @@ class CrowdNet(NeuralNet):
     seed : int
         Of the order of items, and of data-loading workers.
     by_rows : bool, default=False
-        Whether the optimiser is one of `_row_optimizers` that works on the matrices
-        which a batch needs alone, where the data set says which.
+        Whether the optimiser is one of `_row_optimizers` that may work on the matrices
+        which a batch needs alone, where these are few.
     precision : {None, "bf16"}, default=None
         Of the backbone; None is that of its parameters.
     **kwargs
@@ -47,6 +53,9 @@ class CrowdNet(NeuralNet):
 
     # Those that train it together.
     processes = Processes()
+
+    # Whether the matrices of a batch are fetched from the tables of the optimiser.
+    _fetches = False
 
     def __init__(self, module, *, seed, by_rows=False, precision=None, **kwargs):
         self.seed = seed
@@ -184,7 +193,7 @@ class CrowdNet(NeuralNet):
             self._catch_up()
             proba = answer_proba(self.network.answer_logits.detach())
             self.criterion_.running_moment = RunningMoment(proba)
-        if self.by_rows and self.module_.training and "annotators" in inputs:
+        if self._fetches and self.module_.training:
             inputs["answer_logits"] = self.optimizer_.fetch(
                 self.module_.answer_logits,
                 inputs["annotators"],
@@ -211,7 +220,7 @@ class CrowdNet(NeuralNet):
 
     def _catch_up(self):
         """Make the logits of all annotators what they are by now."""
-        if self.by_rows:
+        if self._fetches:
             self.optimizer_.catch_up(self.module_.answer_logits)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -258,6 +267,7 @@ class CrowdNet(NeuralNet):
             None if dataset is None else self._on_device(dataset)
             for dataset in (train_set, valid_set)
         )
+        self._fetches = self.by_rows and are_few(train_set.annotator_share)
         self.best_loss_ = {}
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)

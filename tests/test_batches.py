@@ -9,6 +9,7 @@ from skccem._batches import (
     CrowdDataset,
     EvenBatches,
     annotator_shares,
+    are_few,
     batches_ahead,
     inclusion_probability,
 )
@@ -76,3 +77,13 @@ def test_batches_are_made_ahead_only_where_they_are_small():
     assert batches_ahead(np.zeros((9, 5000), "f4"), 100) == 1
     assert batches_ahead(np.zeros((2, 3, 224, 224), "f4"), 10) == 1
     assert batches_ahead({"ids": np.zeros((9, 5))}, 1) == 1
+
+
+def test_annotators_are_few_up_to_an_eighth_of_them_in_a_batch():
+    assert not are_few(None)
+    for proba, expected in [(0.5, False), (0.13, False), (0.12, True)]:
+        share = np.full(100, 1 / 100 / proba)
+        assert are_few(share) is expected
+    some = np.zeros(100)
+    some[:10] = 1 / 100
+    assert are_few(some)

@@ -144,7 +144,8 @@ def test_it_goes_on_from_fit(crowd):
     assert fitted.aggregated_proba_.shape == (50, 3)
 
 
-def test_many_annotators_of_whom_each_batch_has_few_go_on_too():
+def test_many_annotators_of_whom_each_batch_has_few_go_on_too(monkeypatch):
+    monkeypatch.setattr("skccem._batches._MAX_FETCHED", 0.2)
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=600)
     X = rng.normal(size=(600, 5)) + 2.0 * np.eye(5)[truth]
