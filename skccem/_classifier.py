@@ -223,11 +223,12 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
 
     Where a batch has labels of few of many annotators, the others cost nothing, neither
     time nor memory of a step. "adam" and "adamw" move the matrices as if they had been
-    updated in every step all the same, by catching up when an annotator labels an item
-    of a batch again. The gradient of "W" and "trace" then goes through the annotators
-    of the batch, each divided by the probability of being in one: on average it is that
-    of all, with the matrices of the others as they were when last seen. Other
-    optimisers, and callbacks that look at gradients, update all matrices in each step.
+    updated in every step all the same; where a batch has an eighth of the annotators or
+    less, by catching up when one of them labels an item of a batch again. The gradient
+    of "W" and "trace" then goes through the annotators of the batch, each divided by
+    the probability of being in one: on average it is that of all, with the matrices of
+    the others as they were when last seen. Other optimisers, and callbacks that look at
+    gradients, update all matrices in each step.
 
     With an `accelerator`, programs that ``accelerate launch`` or ``torchrun`` started
     train one network, by averaging gradients. Each gives `fit` its part of the items,
