@@ -104,15 +104,14 @@ def matrix_posterior(labels, log_prior, log_confusion):
         classes = items.draw_classes(log_confusion, log_prior, rng)
         counts = items.count(classes)
         sizes = np.bincount(classes, minlength=labels.n_classes)
-        frequencies = rng.dirichlet(sizes + _ITEMS)
         if drawn_prior:
-            log_prior = np.maximum(safe_log(frequencies), _LOG_TINY)
+            log_prior = np.maximum(safe_log(rng.dirichlet(sizes + _ITEMS)), _LOG_TINY)
         if sweep < _WARM_UP:
             prior.fit_errors(counts)
         pseudo = counts + prior.draw(counts, rng)
         log_confusion = _draw_log_rows(pseudo, rng)
         if sweep >= _WARM_UP:
-            moments.add(pseudo, counts, frequencies)
+            moments.add(pseudo, counts, sizes / len(classes))
     return moments.posterior()
 
 

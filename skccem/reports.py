@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ._agreement import check_distributions
 from ._fitted_crowd import read_crowd
 from ._label_information import information_bits, peer_agreement, spammer_scores
 from ._matrix_posterior import beta_interval, matrix_posterior
 from ._pandas import import_pandas
 from ._verdicts import verdicts
 
-__all__ = ["annotator_report"]
+__all__ = ["annotator_report", "consensus", "label_quality"]
 
 # Expected labels of a true class, below which a row's entries have no interval.
 _FEWEST_ROW_LABELS = 30
@@ -141,6 +142,190 @@ def annotator_report(clf, X, Y):
     report.insert(0, "labels", n_labels)
     report["verdict"] = verdicts(n_labels, matrices, prior, (low, high), labels.classes)
     return report
+
+
+def label_quality(clf, X, Y, *, proba=None):
+    """How probable it is that each given label is right.
+
+    Parameters
+    ----------
+    clf : estimator
+        Fitted: `CrowdClassifier`, `TwoStageClassifier`, or one of labels alone such as
+        `DawidSkene`; or a pipeline or search that ends with one.
+    X : as in the `predict_proba` of `clf`, or None
+        The items. None, and nothing else, for an estimator of labels alone.
+    Y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+        Their labels by the annotators of the fit, in the same order.
+    proba : array-like of shape (n_samples, n_classes), default=None
+        Class probabilities of the items given labels and features, if they are known
+        already. None is what `clf` says: `aggregate_proba`, or of an estimator of
+        labels alone `predict_proba`. For the items of the fit of a `CrowdClassifier`
+        with ``n_init > 1`` pass its `aggregated_proba_`, in which the labels do not
+        count twice: by themselves, and by the networks that learned them.
+
+    Returns
+    -------
+    quality : pandas.DataFrame of n_labels rows
+        In the order in which `CrowdLabels` stores them: by item, and by annotator in
+        the order of the columns. Its columns are `item` (the identifier, or the row
+        number), `annotator`, `label` and `probability`, that of the label being the
+        true class, ``q_i(y_im)``: all labels of the item count, this one too, each as
+        much as its annotator is worth.
+
+    Raises
+    ------
+    NotFittedError
+        If `clf` is not fitted.
+    AttributeError
+        If it does not know how annotators err.
+    ValueError
+        If `X` is given to an estimator of labels alone or not given to another, `Y`
+        has no labels, or others than the fit can know, or `proba` does not fit.
+    ImportError
+        If pandas is not installed.
+
+    See Also
+    --------
+    consensus : The items, rather than the labels.
+
+    Notes
+    -----
+    It is the posterior of the model of Dawid and Skene [1]_, with the classifier in
+    place of the class frequencies.
+
+    References
+    ----------
+    .. [1] A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer
+       error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
+
+    Examples
+    --------
+    >>> from skccem import DawidSkene
+    >>> from skccem.reports import label_quality
+    >>> Y = [["a", "a", "a"], ["b", "b", "b"], ["a", "a", "b"], ["b", "b", None]] * 5
+    >>> quality = label_quality(DawidSkene().fit(Y), None, Y)
+    >>> wrong = quality["probability"] < 0.5
+    >>> quality.loc[wrong, ["item", "annotator", "label"]].head(2)
+        item  annotator label
+    8      2          2     b
+    19     6          2     b
+    """
+    pandas = import_pandas()
+    crowd = read_crowd(clf, X, Y)
+    labels, proba = crowd.labels, _check_proba(proba, crowd)
+    rows = labels.row_indices()
+    return pandas.DataFrame(
+        {
+            "item": _item_names(labels)[rows],
+            "annotator": labels.annotators[labels.indices],
+            "label": labels.classes[labels.codes],
+            "probability": proba[rows, labels.codes],
+        }
+    )
+
+
+def consensus(clf, X, Y, *, proba=None):
+    """The most probable class of each item, the least certain first.
+
+    Parameters
+    ----------
+    clf : estimator
+        Fitted: `CrowdClassifier`, `TwoStageClassifier`, or one of labels alone such as
+        `DawidSkene`; or a pipeline or search that ends with one.
+    X : as in the `predict_proba` of `clf`, or None
+        The items. None, and nothing else, for an estimator of labels alone.
+    Y : CrowdLabels, array-like of shape (n_samples, n_annotators), or sparse matrix
+        Their labels by the annotators of the fit, in the same order.
+    proba : array-like of shape (n_samples, n_classes), default=None
+        Class probabilities of the items given labels and features, as in
+        `label_quality`.
+
+    Returns
+    -------
+    items : pandas.DataFrame of n_samples rows
+        Indexed by the items' identifiers, or row numbers, in rising order of
+        `probability`: who reviews some of them begins at the top. Its columns:
+
+        - `label`: the most probable class, of several the first;
+        - `probability`: of this class given labels and features;
+        - `labels`: how many the item has. Items without any are among the others, with
+          what the classifier says about their features, or of an estimator of labels
+          alone the class frequencies;
+        - `disagreement`: share of the item's labels that are others than `label`; NaN
+          without labels.
+
+    Raises
+    ------
+    NotFittedError
+        If `clf` is not fitted.
+    AttributeError
+        If it does not know how annotators err.
+    ValueError
+        If `X` is given to an estimator of labels alone or not given to another, `Y`
+        has no labels, or others than the fit can know, or `proba` does not fit.
+    ImportError
+        If pandas is not installed.
+
+    See Also
+    --------
+    label_quality : The labels, rather than the items.
+
+    Notes
+    -----
+    It is the posterior of the model of Dawid and Skene [1]_, with the classifier in
+    place of the class frequencies.
+
+    References
+    ----------
+    .. [1] A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer
+       error-rates using the EM algorithm", Applied Statistics 28 (1), 1979.
+
+    Examples
+    --------
+    >>> from skccem import DawidSkene
+    >>> from skccem.reports import consensus
+    >>> Y = [["a", "a", "a"], ["b", "b", "b"], ["a", "a", "b"], [None, None, "b"]] * 5
+    >>> items = consensus(DawidSkene().fit(Y), None, Y)
+    >>> sorted(items.index[:5].tolist())
+    [3, 7, 11, 15, 19]
+    >>> items.loc[2, "label"]
+    'a'
+    """
+    pandas = import_pandas()
+    crowd = read_crowd(clf, X, Y)
+    labels, proba = crowd.labels, _check_proba(proba, crowd)
+    codes = proba.argmax(axis=1)
+    rows, per_item = labels.row_indices(), labels.labels_per_item
+    differ = np.bincount(rows, labels.codes != codes[rows], minlength=labels.n_samples)
+    share = np.full(labels.n_samples, np.nan)
+    table = pandas.DataFrame(
+        {
+            "label": labels.classes[codes],
+            "probability": proba.max(axis=1),
+            "labels": per_item,
+            "disagreement": np.divide(differ, per_item, out=share, where=per_item > 0),
+        },
+        index=pandas.Index(_item_names(labels), name="item"),
+    )
+    return table.sort_values("probability", kind="stable")
+
+
+def _check_proba(proba, crowd):
+    """Class probabilities of the items, from the user or the estimator."""
+    if proba is None:
+        return crowd.proba
+    proba = np.asarray(proba, dtype=np.float64)
+    if proba.shape != crowd.proba.shape:
+        raise ValueError(
+            f"Expected proba of shape {crowd.proba.shape}, items by classes, got "
+            f"{proba.shape}. Pass that of the rows of Y."
+        )
+    check_distributions(proba, "proba")
+    return proba
+
+
+def _item_names(labels):
+    return np.arange(labels.n_samples) if labels.items is None else labels.items
 
 
 def _worst_confusion(found, classes):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skccem import CrowdClassifier, CrowdLabels, DawidSkene, TwoStageClassifier
-from skccem.reports import annotator_report
+from skccem.reports import annotator_report, consensus, label_quality
 from skccem.simulation import make_crowd_labels
 
 pytest.importorskip("pandas")
@@ -120,3 +120,87 @@ def test_without_pandas_there_is_an_error(known, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         annotator_report(model, None, Y)
+
+
+def test_the_quality_of_a_label_is_the_posterior_of_its_class(known):
+    _, Y, _ = known
+    model = DawidSkene().fit(Y)
+    quality = label_quality(model, None, Y)
+    proba = model.predict_proba(Y)
+    rows = Y.row_indices()
+    np.testing.assert_array_equal(quality["probability"], proba[rows, Y.codes])
+    table = Y.to_long(item="item", annotator="annotator")
+    assert quality[["item", "annotator", "label"]].equals(table)
+
+
+@pytest.mark.filterwarnings("ignore:.*annotators gave no labels")
+def test_wrong_labels_are_less_probable_than_right_ones(known):
+    X, Y, _ = known
+    truth = np.random.default_rng(0).integers(2, size=500)
+    quality = label_quality(TwoStageClassifier(random_state=0).fit(X, Y), X, Y)
+    right = truth[Y.row_indices()] == Y.codes
+    assert quality["probability"][right].mean() > 0.9
+    assert quality["probability"][~right].mean() < 0.1
+
+
+def test_items_keep_their_identifiers():
+    table = {"task": ["x", "y", "y"], "worker": ["a", "a", "b"], "label": [1, 0, 1]}
+    Y = CrowdLabels.from_long(table, items=["y", "none", "x"])
+    model = DawidSkene().fit(Y)
+    quality = label_quality(model, None, Y)
+    assert quality["item"].tolist() == ["y", "y", "x"]
+    assert quality["annotator"].tolist() == ["a", "b", "a"]
+    assert set(consensus(model, None, Y).index) == {"y", "none", "x"}
+
+
+def test_a_consensus_begins_with_what_needs_review(known):
+    _, Y, _ = known
+    model = DawidSkene().fit(Y)
+    items = consensus(model, None, Y)
+    assert items["probability"].is_monotonic_increasing
+    proba = model.predict_proba(Y)
+    np.testing.assert_array_equal(items.sort_index()["probability"], proba.max(axis=1))
+    np.testing.assert_array_equal(
+        items.sort_index()["label"], model.classes_[proba.argmax(axis=1)]
+    )
+    assert items["labels"].eq(4).all()
+
+
+def test_disagreement_is_the_share_of_labels_that_are_others():
+    Y = [[0, 0, 0, 1], [0, 0, 0, -1], [1, 1, 1, 1], [-1, -1, -1, -1]]
+    proba = [[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.6, 0.4]]
+    items = consensus(DawidSkene().fit(Y), None, Y, proba=proba)
+    assert items.index.tolist() == [3, 1, 0, 2]
+    np.testing.assert_array_equal(items["disagreement"], [np.nan, 0, 0.25, 0])
+    assert items["labels"].tolist() == [0, 3, 4, 4]
+
+
+@pytest.mark.filterwarnings("ignore:.*have no labels")
+def test_an_item_without_labels_has_what_the_classifier_says(crowd):
+    X, Y, _ = crowd
+    dense = np.asarray(Y).copy()
+    dense[7] = -1
+    clf = TwoStageClassifier(random_state=0).fit(X, dense)
+    row = consensus(clf, X, dense).loc[7]
+    assert row["labels"] == 0
+    assert row["probability"] == pytest.approx(clf.predict_proba(X[[7]]).max())
+
+
+def test_probabilities_that_are_known_already_are_used(crowd):
+    X, Y, _ = crowd
+    clf = CrowdClassifier(n_init=2, max_epochs=3, random_state=0).fit(X, Y)
+    proba = clf.aggregated_proba_
+    quality = label_quality(clf, X, Y, proba=proba)
+    np.testing.assert_array_equal(
+        quality["probability"], proba[Y.row_indices(), Y.codes]
+    )
+
+
+@pytest.mark.parametrize("report", [label_quality, consensus])
+def test_probabilities_of_other_items_are_an_error(crowd, report):
+    _, Y, _ = crowd
+    model = DawidSkene().fit(Y)
+    with pytest.raises(ValueError, match=r"of shape \(240, 3\)"):
+        report(model, None, Y, proba=np.full((239, 3), 1 / 3))
+    with pytest.raises(ValueError, match="sum to one"):
+        report(model, None, Y, proba=np.ones((240, 3)))
