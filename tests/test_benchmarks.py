@@ -465,6 +465,16 @@ def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
     assert "20% same answer" in text
 
 
+def test_the_study_of_intervals_runs_from_the_command_line(tmp_path):
+    argv = ["--items", "60", "--epochs", "1"]
+    done = run_script("interval_coverage.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "interval_coverage_quick.md").read_text(encoding="utf-8")
+    assert text.count("| all |") == 3
+    assert text.count("| hammer spammer |") == 1
+    assert "CrowdClassifier: 4 classes, 20 annotators, 60 items, 1 an item" in text
+
+
 def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
     done = run_script("speed_changes.py", out=tmp_path)
     assert done.returncode == 0, done.stderr
