@@ -32,6 +32,7 @@ import study
 import synthetic
 import variants
 import warm_path
+import wrong_labels
 
 BENCHMARKS = Path(synthetic.__file__).parent
 
@@ -473,6 +474,21 @@ def test_the_study_of_intervals_runs_from_the_command_line(tmp_path):
     assert text.count("| all |") == 3
     assert text.count("| hammer spammer |") == 1
     assert "CrowdClassifier: 4 classes, 20 annotators, 60 items, 1 an item" in text
+
+
+def test_the_study_of_wrong_labels_runs_from_the_command_line(tmp_path, data_home):
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed: .[bench]")
+    argv = ["--data-home", data_home, "--epochs", "1"]
+    done = run_script("wrong_labels.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "wrong_labels_quick.md").read_text(encoding="utf-8")
+    assert "| cleanlab, crowdlab | 0." in text
+
+
+def test_the_study_of_wrong_labels_says_where_the_data_should_be(monkeypatch):
+    monkeypatch.delenv("SKCCEM_DATA", raising=False)
+    with pytest.raises(SystemExit, match="--data-home"):
+        wrong_labels.main([])
 
 
 def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
