@@ -29,6 +29,7 @@ from sklearn.exceptions import ConvergenceWarning
 from study import markdown, publish
 
 from skccem import CrowdClassifier, DawidSkene
+from skccem._batches import _MAX_FETCHED, _MAX_SHARE
 from skccem.exceptions import UnusedDataWarning
 
 FULL = {"settings": 32, "held": 12, "repeats": 2}
@@ -37,9 +38,6 @@ FILE = "cost_model"
 
 # Bytes of the cache that a core has to itself. Tables that fit are read faster.
 CACHE = 2**21
-
-# The share of annotators in a batch above which all matrices are updated.
-MAX_SHARE = 0.6
 
 # What the table works out; other numbers are for the command line.
 EXAMPLE = {"labels": 1e9, "items": 2e8, "annotators": 1e6, "classes": 10}
@@ -111,9 +109,9 @@ def terms(what, setting):
             in_batch = distinct_annotators(setting)
             found["entry of a matrix in a batch"] = in_batch * n_classes**2
             # Where batches have few annotators, the others catch up in blocks.
-            by_rows = in_batch <= MAX_SHARE * setting["annotators"]
+            fetched = in_batch <= _MAX_FETCHED * setting["annotators"]
             found["entry of a matrix, of 4 million at most"] = (
-                min(entries, 2**22) if by_rows else 0.0
+                min(entries, 2**22) if fetched else 0.0
             )
         return found
     hidden, batches = setting["hidden"], n / setting["batch"]
@@ -130,8 +128,10 @@ def terms(what, setting):
             "fit": 1.0,
         }
     in_batch = distinct_annotators(setting)
-    by_rows = in_batch <= MAX_SHARE * setting["annotators"]
-    fetched = batches * in_batch * n_classes**2 if by_rows else 0.0
+    share = in_batch / setting["annotators"]
+    selected = batches * (in_batch * n_classes**2 if share <= _MAX_SHARE else entries)
+    is_few = share <= _MAX_FETCHED
+    fetched = selected if is_few else 0.0
     # The matrices and two moments of each entry.
     far = fetched * outside_cache(12 * entries)
     return {
@@ -141,10 +141,11 @@ def terms(what, setting):
         "item and hidden unit": n * hidden,
         "label": n_labels,
         "label and class": n_labels * n_classes,
-        "entry of a matrix in a batch": fetched,
+        "entry of a matrix in a batch": selected,
+        "the same, where they are few and fetched": fetched,
         "the same, of matrices outside the cache": far,
-        "entry of a matrix and batch, where all are in": (
-            0.0 if by_rows else batches * entries
+        "entry of a matrix and batch, where they are many": (
+            0.0 if is_few else batches * entries
         ),
         "weight of the network and batch": batches * weights,
         "batch": batches,

@@ -7,7 +7,7 @@ The epochs of ``speed.py`` with the joint likelihood and F, as multiples of thos
 fit as it is. One thread. All take turns, and the fastest epochs are compared.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack
 from unittest import mock
 
 import torch
@@ -39,17 +39,6 @@ def _torch_exponentials(logits):
 
 def _no_shares(*args, **kwargs):
     return None
-
-
-@contextmanager
-def _patched(*patches):
-    for module, name, value in patches:
-        patch = mock.patch.object(module, name, value)
-        patch.start()
-    try:
-        yield
-    finally:
-        mock.patch.stopall()
 
 
 # Settings, and what is replaced, to undo each change.
@@ -87,7 +76,9 @@ def measure(n_annotators, options):
     fastest = dict.fromkeys(UNDONE, float("inf"))
     for _ in range(options.repeats):
         for name, (settings, patches) in UNDONE.items():
-            with _patched(*patches):
+            with ExitStack() as stack:
+                for patch in patches:
+                    stack.enter_context(mock.patch.object(*patch))
                 seconds, _ = fit_epochs(
                     X, labels, options.epochs, 256, SETTINGS | settings
                 )

@@ -61,8 +61,9 @@ class AcceleratedCrowdNet(AccelerateMixin, CrowdNet):
         self._wrapped_with_accelerator = True
         return self
 
-    def get_iterator(self, dataset, training=False):
-        return CrowdNet.get_iterator(self, dataset, training)
+    # Not the mixin's: it would cut each process's own items into parts again.
+    get_iterator = CrowdNet.get_iterator
+    train_step_single = CrowdNet.train_step_single
 
     def train_step(self, batch, **fit_params):
         with self.accelerator.accumulate(self.module_):
@@ -72,16 +73,11 @@ class AcceleratedCrowdNet(AccelerateMixin, CrowdNet):
             self.optimizer_.zero_grad()
         return step
 
-    def train_step_single(self, batch, **fit_params):
-        self._set_training(True)
-        step = self._step(batch)
-        if step["loss"].device.type == "cpu":
-            self._check_finite(step["loss"].item())
-        self.accelerator.backward(step["loss"])
+    def _backward(self, loss):
+        self.accelerator.backward(loss)
         if self.criterion_.burn_in and self.network.outlier_logits is not None:
             # Zero, for the sake of the other processes; Adam would count the step.
             self.network.outlier_logits.grad = None
-        return step
 
     def train(self, train_set, valid_set=None, begin=None):
         super().train(train_set, valid_set, begin)

@@ -13,6 +13,9 @@ from ._features import item_shape, n_items, take_batch
 # Numbers of features in the batches that are made ahead: a megabyte of float32.
 _NUMBERS_AHEAD = 2**18
 
+# Numbers in a batch at prediction, where no gradient has to be kept: 64 MB of float32.
+_PREDICTION_BATCH_NUMBERS = 2**24
+
 # The share of all annotators, expected in a batch, up to which it pays to select them.
 _MAX_SHARE = 0.6
 
@@ -106,6 +109,11 @@ class EvenBatches:
     n_replay : int, default=0
         How many of the items, the first ones, were there before. With `rng`, a pass has
         as many of them, drawn anew, as there are others, or all if they are fewer.
+
+    Attributes
+    ----------
+    n_batches : int
+        May be raised before a pass, where another process needs more.
     """
 
     def __init__(self, n, batch_size, rng=None, n_replay=0):
@@ -180,6 +188,22 @@ def batches_ahead(X, batch_size):
     if not isinstance(shape, tuple):
         return 1
     return max(_NUMBERS_AHEAD // (batch_size * max(math.prod(shape), 1)), 1)
+
+
+def prediction_batch_size(batch_size, n_features):
+    """Rows of a table in a batch at prediction; many, where rows are short.
+
+    Parameters
+    ----------
+    batch_size : int
+        In training; the least that is returned.
+    n_features : int
+
+    Returns
+    -------
+    int
+    """
+    return max(batch_size, min(4096, _PREDICTION_BATCH_NUMBERS // n_features))
 
 
 def annotator_shares(labels, items, batch_size, dtype, always=False):

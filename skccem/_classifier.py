@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
+from ._coupled_net import coupled_net
 from ._crowd_methods import OutlierMethods
 from ._ensemble import has_ensemble, predict_with_all, train_ensemble
 from ._features import check_lengths, number_type
@@ -24,13 +25,11 @@ from ._fitting import (
     checked_items,
     keep_results,
     learned_annotators,
-    new_backbone,
-    new_network,
     start_log_confusion,
     unchanged_if_it_fails,
 )
-from ._net_settings import OPTIMIZERS, check_settings, choose_device, new_net
-from ._outliers import class_proba, start_log_weight
+from ._net_settings import OPTIMIZERS, check_settings, choose_device
+from ._outliers import class_proba
 from ._probability import mean_over_labelled
 from ._processes import Processes
 from ._random_state import random_generator, reproducible
@@ -468,19 +467,17 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         )
         seed += processes.index
         with reproducible(self.module, seed, device):
-            backbone = new_backbone(self, X, labels.n_classes, continued)
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.answer_logits.requires_grad
             start = start_log_confusion(self, labels, weight, crowd, known)
-            log_weight = start_log_weight(self, crowd, known)
-            learns = self.outlier_share == "auto"
-            network = new_network(backbone, start[trained], crowd, log_weight, learns)
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
             patience = self.n_iter_no_change if self.early_stopping else None
             verbose = 0 if processes.index else self.verbose
             own = make_callbacks(verbose, patience, n_burn_in)
-            net = new_net(self, network, X, seed, device, own)
+            net = coupled_net(
+                self, X, start[trained], crowd, continued, seed, device, own
+            )
             if crowd:
                 active = processes.any(active_annotators(labels, weight))
                 # The others learn from what early stopping holds out, too.

@@ -52,6 +52,30 @@ def keep_on_device(X, device, free=free_memory):
     return _moved(X, device)
 
 
+def on_device(tensors, device):
+    """Tensors by name, some of them dicts themselves, on a device.
+
+    Parameters
+    ----------
+    tensors : dict
+    device : str
+
+    Returns
+    -------
+    dict
+    """
+    if torch.device(device).type == "cpu":
+        return tensors
+    return {
+        name: (
+            on_device(part, device)
+            if isinstance(part, dict)
+            else part.to(device, non_blocking=True)
+        )
+        for name, part in tensors.items()
+    }
+
+
 def in_precision(precision, device):
     """The context in which a network is called.
 

@@ -36,7 +36,11 @@ def has_ensemble(estimator, crowd, used):
     -------
     bool
     """
-    alone = estimator.n_init == 1 or estimator.warm_start or estimator.accelerator
+    alone = (
+        estimator.n_init == 1
+        or estimator.warm_start
+        or estimator.accelerator is not None
+    )
     return crowd and not alone and len(used) > 1
 
 

@@ -145,7 +145,7 @@ def checked_items(estimator, X, device, net=None):
         estimator,
         X,
         any_shape=estimator.module is not None,
-        dtype=accepted_dtypes(estimator.module, device, net),
+        dtype=accepted_dtypes(estimator, device, net),
         reset=net is None,
     )
     if net is not None:
@@ -258,16 +258,17 @@ def precision_of(module):
     return torch.float64 if wide else torch.float32
 
 
-def accepted_dtypes(module, device, net=None):
+def accepted_dtypes(estimator, device, net=None):
     """Types of array that are taken without conversion, the preferred one first.
 
     The perceptron is trained in the precision of ``X``, as scikit-learn's is, and keeps
-    it. A module of the user's has parameters of its own type, and accelerators are made
-    for float32.
+    it. A module of the user's has parameters of its own type, and accelerators and half
+    precision are made for float32.
 
     Parameters
     ----------
-    module : None, nn.Module, or callable
+    estimator : CrowdClassifier
+        Its `module` and `precision` are used.
     device : str
     net : CrowdNet, optional
         The trained net that is to predict or to be trained on.
@@ -276,7 +277,7 @@ def accepted_dtypes(module, device, net=None):
     -------
     list of dtypes
     """
-    if module is not None:
+    if estimator.module is not None or estimator.precision is not None:
         return [np.float32]
     if net is not None:
         double = precision_of(net.module_) == torch.float64

@@ -139,29 +139,13 @@ def outlier_log_likelihood(
     return (log_likelihood, *proba) if return_proba else log_likelihood
 
 
-def posterior_second_moment(log_posterior, weight=None):
-    """Weighted mean of ``f(x) f(x)'`` over a batch.
-
-    Parameters
-    ----------
-    log_posterior : Tensor of shape (n_items, n_classes)
-    weight : Tensor of shape (n_items,), optional
-        Non-negative, not all zero.
-
-    Returns
-    -------
-    Tensor of shape (n_classes, n_classes)
-    """
-    posterior, weighted, total = _weighted_posterior(log_posterior, weight)
-    return weighted.T @ posterior / total
-
-
 def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE, add_up=None):
-    """``log_volume`` of ``posterior_second_moment``, faster.
+    """``log_volume`` of the weighted mean of ``f(x) f(x)'`` over a batch.
 
     Parameters
     ----------
     log_posterior : Tensor of shape (n_items, n_classes)
+        ``log f(x)``.
     weight : Tensor of shape (n_items,), optional
         Non-negative, not all zero.
     ridge : float
@@ -325,7 +309,7 @@ class _CoupledLogLikelihood(torch.autograd.Function):
 
 
 class _PosteriorLogVolume(torch.autograd.Function):
-    """``log_volume`` of ``posterior_second_moment``, without a graph in between."""
+    """``posterior_log_volume``, without a graph in between."""
 
     @staticmethod
     def forward(ctx, log_posterior, weight, ridge, add_up):

@@ -7,10 +7,11 @@ from numbers import Integral
 import torch
 
 from ._accelerated import AcceleratedCrowdNet
+from ._batches import prediction_batch_size
 from ._callbacks import OWN_CALLBACKS, check_callbacks, use_gradients
 from ._outliers import check_outlier_share
 from ._row_optimizers import FUSED_DEVICES, RowAdam, RowAdamW
-from ._training import CrowdNet, prediction_batch_size
+from ._training import CrowdNet
 
 OPTIMIZERS = {"adam": RowAdam, "adamw": RowAdamW, "sgd": torch.optim.SGD}
 

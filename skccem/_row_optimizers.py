@@ -216,7 +216,8 @@ class _RowSteps:
         """
         state = dict(self.state.get(parameter, {}))
         if "missed" in state:
-            state["step"] = torch.tensor(float(state.pop("missed").n_steps))
+            n_steps = float(state.pop("missed").n_steps)
+            state["step"] = torch.tensor(n_steps, device=parameter.device)
             for name in _MOMENTS:
                 state[name] = state[name].view_as(parameter)
         return state

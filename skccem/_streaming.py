@@ -8,22 +8,21 @@ import numpy as np
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._callbacks import make_callbacks
+from ._coupled_net import coupled_net
 from ._features import check_lengths, n_items, number_type
 from ._fitting import (
     burn_in_epochs,
     checked_items,
     keep_results,
-    new_backbone,
-    new_network,
     start_log_confusion,
     trained_annotators,
     unchanged_if_it_fails,
     with_pooled,
 )
 from ._identifiers import as_identifiers, check_classes, concatenate, positions_of
-from ._net_settings import check_settings, choose_device, new_net
+from ._net_settings import check_settings, choose_device
 from ._optimizer_state import take_over
-from ._outliers import class_proba, start_log_weight
+from ._outliers import class_proba
 from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._replay import Replay, cut_replay, update_replay, with_replay
@@ -31,6 +30,7 @@ from ._start import check_memory
 from ._targets import (
     active_annotators,
     check_known_classes,
+    check_some_labels,
     check_targets,
     check_weight,
     warn_unused,
@@ -163,7 +163,11 @@ class StreamMethods:
                 if first
                 else _known_matrices(self, labels.n_annotators)
             )
-            net = _new_net(self, X, start[in_network], stream, first, seed, device)
+            n_burn_in = burn_in_epochs(self, stream.n_epochs) if crowd else 0
+            own = make_callbacks(self.verbose, burn_in=n_burn_in)
+            net = coupled_net(
+                self, X, start[in_network], crowd, not first, seed, device, own
+            )
 
             def begin(net):
                 if not first:
@@ -185,21 +189,6 @@ class StreamMethods:
             update_replay(replay, *data, new_items, self.replay_size, rng),
         )
         return self
-
-
-def _new_net(estimator, X, log_confusion, stream, first, seed, device):
-    """The net to train, with the backbone as it is by now."""
-    n_classes = log_confusion.shape[1]
-    network = new_network(
-        new_backbone(estimator, X, n_classes, not first),
-        log_confusion,
-        stream.crowd,
-        start_log_weight(estimator, stream.crowd, not first),
-        estimator.outlier_share == "auto",
-    )
-    n_burn_in = burn_in_epochs(estimator, stream.n_epochs) if stream.crowd else 0
-    callbacks = make_callbacks(estimator.verbose, burn_in=n_burn_in)
-    return new_net(estimator, network, X, seed, device, callbacks)
 
 
 def _keep(estimator, net, X, labels, weight, log_posterior, in_network, stream):
@@ -234,7 +223,7 @@ def _first_labels(estimator, y, classes):
             f"partial_fit, which fixes them, has {labels.classes.tolist()}: pass "
             "classes=, all that will occur."
         )
-    _check_some(labels)
+    check_some_labels(labels.n_labels, labels.shape)
     return labels, crowd
 
 
@@ -250,7 +239,7 @@ def _further_labels(estimator, y, classes):
             f"y has {kinds[crowd]}, but had {kinds[before]} before: pass labels of a "
             "crowd as CrowdLabels, or as a table with one column an annotator."
         )
-    _check_some(labels)
+    check_some_labels(labels.n_labels, labels.shape)
     check_known_classes(labels, estimator.classes_)
     labels = labels.align(classes=estimator.classes_)
     known = estimator.annotators_
@@ -280,15 +269,6 @@ def _same_classes(classes, fixed):
 
 def _are_positions(annotators):
     return np.array_equal(annotators, np.arange(len(annotators)))
-
-
-def _check_some(labels):
-    if not labels.n_labels:
-        raise ValueError(
-            f"There are no labels at all for the {labels.n_samples} items of this "
-            "call: leave it out, or check how missing labels are marked (-1 in integer "
-            "arrays, NaN, None, or CrowdLabels.from_matrix(Y, missing=...))."
-        )
 
 
 def _new_dataset(estimator, data, n_replay, new_items, in_network):

@@ -234,18 +234,30 @@ def check_answers(answers, classes, shape):
     shape : (int, int)
         Numbers of items and annotators.
     """
-    if not answers.any():
-        raise ValueError(
-            f"There are no labels at all among {shape[0]} items and "
-            f"{shape[1]} annotators: every entry of Y is missing. Check how "
-            "missing labels are marked (-1 in integer arrays, NaN, None, or "
-            "CrowdLabels.from_matrix(Y, missing=...))."
-        )
+    check_some_labels(answers.sum(), shape)
     observed = np.flatnonzero(answers)
     if len(observed) < 2:
         raise ValueError(
             "A classifier needs labels of at least two classes, but all labels name "
             f"one class, {classes[observed].tolist()[0]!r}."
+        )
+
+
+def check_some_labels(n_labels, shape):
+    """Raise if there are no labels.
+
+    Parameters
+    ----------
+    n_labels : int
+    shape : (int, int)
+        Numbers of items and annotators.
+    """
+    if not n_labels:
+        raise ValueError(
+            f"There are no labels at all among {shape[0]} items and "
+            f"{shape[1]} annotators: every entry of Y is missing. Check how "
+            "missing labels are marked (-1 in integer arrays, NaN, None, or "
+            "CrowdLabels.from_matrix(Y, missing=...))."
         )
 
 

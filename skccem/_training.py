@@ -19,15 +19,12 @@ from ._batches import (
 )
 from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
-from ._devices import in_precision, keep_on_device
+from ._devices import in_precision, keep_on_device, on_device
 from ._processes import Processes
 from .exceptions import NonFiniteLossError
 
 # Callbacks that do not look at the network when an epoch ends.
 _BLIND_CALLBACKS = ("burn_in", "epoch_timer", "print_log", "progress")
-
-# Numbers in a batch at prediction, where no gradient has to be kept: 64 MB of float32.
-_PREDICTION_BATCH_NUMBERS = 2**24
 
 
 class StopTraining(Exception):
@@ -82,9 +79,13 @@ class CrowdNet(NeuralNet):
         """Training data come as ``X`` and validation data, if any, as ``y``."""
         return X, y
 
-    def get_iterator(self, dataset, training=False):
+    def _loader_settings(self, training):
+        """The size of batches, and what the user wants of a ``DataLoader``."""
         kwargs = self.get_params_for("iterator_train" if training else "iterator_valid")
-        batch_size = kwargs.pop("batch_size", self.batch_size)
+        return kwargs.pop("batch_size", self.batch_size), kwargs
+
+    def get_iterator(self, dataset, training=False):
+        batch_size, kwargs = self._loader_settings(training)
         if batch_size == -1:
             batch_size = max(len(dataset), 1)
         rng = np.random.default_rng(self.seed) if training else None
@@ -171,8 +172,11 @@ class CrowdNet(NeuralNet):
         # On other devices looking at the loss is to wait for it.
         if step["loss"].device.type == "cpu":
             self._check_finite(step["loss"].item())
-        step["loss"].backward()
+        self._backward(step["loss"])
         return step
+
+    def _backward(self, loss):
+        loss.backward()
 
     def _set_training(self, training=True):
         # Goes through all parts of the network, at each batch.
@@ -263,10 +267,9 @@ class CrowdNet(NeuralNet):
         self.initialize()
         if begin is not None:
             begin(self)
-        train_set, valid_set = (
-            None if dataset is None else self._on_device(dataset)
-            for dataset in (train_set, valid_set)
-        )
+        train_set = self._on_device(train_set, training=True)
+        if valid_set is not None:
+            valid_set = self._on_device(valid_set, training=False)
         self._fetches = self.by_rows and are_few(train_set.annotator_share)
         self.best_loss_ = {}
         try:
@@ -288,8 +291,12 @@ class CrowdNet(NeuralNet):
             if parameter.requires_grad and not torch.isfinite(parameter).all():
                 raise diverged(self, f"{name} is not finite after training")
 
-    def _on_device(self, dataset):
+    def _on_device(self, dataset, training):
         """The data set, with features that need not be sent in each epoch."""
+        _, kwargs = self._loader_settings(training)
+        if kwargs:
+            # Workers and pinned memory are of the CPU.
+            return dataset
         X = keep_on_device(dataset.X, self.training_device)
         if X is dataset.X:
             return dataset
@@ -360,30 +367,6 @@ class _SumsOverLabels:
         self._steps = []
 
 
-def on_device(tensors, device):
-    """Tensors by name, some of them dicts themselves, on a device.
-
-    Parameters
-    ----------
-    tensors : dict
-    device : str
-
-    Returns
-    -------
-    dict
-    """
-    if torch.device(device).type == "cpu":
-        return tensors
-    return {
-        name: (
-            on_device(part, device)
-            if isinstance(part, dict)
-            else part.to(device, non_blocking=True)
-        )
-        for name, part in tensors.items()
-    }
-
-
 def diverged(net, what):
     """The error that says what to lower.
 
@@ -405,22 +388,6 @@ def diverged(net, what):
         f"{strength:g}), and bring the features to a common scale, for example with "
         "sklearn.preprocessing.StandardScaler."
     )
-
-
-def prediction_batch_size(batch_size, n_features):
-    """Rows of a table in a batch at prediction; many, where rows are short.
-
-    Parameters
-    ----------
-    batch_size : int
-        In training; the least that is returned.
-    n_features : int
-
-    Returns
-    -------
-    int
-    """
-    return max(batch_size, min(4096, _PREDICTION_BATCH_NUMBERS // n_features))
 
 
 def _as_it_is(batch):

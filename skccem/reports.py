@@ -211,18 +211,10 @@ def label_quality(clf, X, Y, *, proba=None):
     8      2          2     b
     19     6          2     b
     """
-    pandas = import_pandas()
     crowd = read_crowd(clf, X, Y)
     labels, proba = crowd.labels, _check_proba(proba, crowd)
-    rows = labels.row_indices()
-    return pandas.DataFrame(
-        {
-            "item": _item_names(labels)[rows],
-            "annotator": labels.annotators[labels.indices],
-            "label": labels.classes[labels.codes],
-            "probability": proba[rows, labels.codes],
-        }
-    )
+    table = labels.to_long(item="item", annotator="annotator")
+    return table.assign(probability=proba[labels.row_indices(), labels.codes])
 
 
 def consensus(clf, X, Y, *, proba=None):
@@ -295,6 +287,7 @@ def consensus(clf, X, Y, *, proba=None):
     pandas = import_pandas()
     crowd = read_crowd(clf, X, Y)
     labels, proba = crowd.labels, _check_proba(proba, crowd)
+    names = np.arange(labels.n_samples) if labels.items is None else labels.items
     codes = proba.argmax(axis=1)
     rows, per_item = labels.row_indices(), labels.labels_per_item
     differ = np.bincount(rows, labels.codes != codes[rows], minlength=labels.n_samples)
@@ -306,7 +299,7 @@ def consensus(clf, X, Y, *, proba=None):
             "labels": per_item,
             "disagreement": np.divide(differ, per_item, out=share, where=per_item > 0),
         },
-        index=pandas.Index(_item_names(labels), name="item"),
+        index=pandas.Index(names, name="item"),
     )
     return table.sort_values("probability", kind="stable")
 
@@ -323,10 +316,6 @@ def _check_proba(proba, crowd):
         )
     check_distributions(proba, "proba")
     return proba
-
-
-def _item_names(labels):
-    return np.arange(labels.n_samples) if labels.items is None else labels.items
 
 
 def _worst_confusion(found, classes):

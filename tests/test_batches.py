@@ -12,6 +12,7 @@ from skccem._batches import (
     are_few,
     batches_ahead,
     inclusion_probability,
+    prediction_batch_size,
 )
 
 
@@ -87,3 +88,10 @@ def test_annotators_are_few_up_to_an_eighth_of_them_in_a_batch():
     some = np.zeros(100)
     some[:10] = 1 / 100
     assert are_few(some)
+
+
+def test_prediction_batches_are_large_where_rows_are_short():
+    assert prediction_batch_size(100, 10) == 4096
+    assert prediction_batch_size(100, 2**20) == 100
+    assert prediction_batch_size(5000, 10) == 5000
+    assert prediction_batch_size(1, 2**14) == 1024

@@ -65,6 +65,23 @@ def test_a_fit_on_kept_features_is_the_same(crowd, monkeypatch, regularizer):
     assert_array_equal(clf.predict_proba(X), expected)
 
 
+def test_features_that_workers_read_stay_on_the_cpu(crowd, monkeypatch):
+    def keep(X, device):
+        raise AssertionError("sent to a device")
+
+    monkeypatch.setattr(_training, "keep_on_device", keep)
+    X, labels, _ = crowd
+    params = {"iterator_train__num_workers": 1}
+    clf = CrowdClassifier(n_init=1, max_epochs=1, net_params=params)
+    assert clf.fit(X, labels).n_iter_ == 1
+
+
+def test_half_precision_is_not_lost_on_double_precision_features(crowd):
+    X, labels, _ = crowd
+    clf = CrowdClassifier(n_init=1, max_epochs=1, precision="bf16").fit(X, labels)
+    assert clf.predict_proba(X).dtype == np.float32
+
+
 class _Watched(nn.Module):
     """A linear classifier that takes note of the type of its output."""
 

@@ -151,17 +151,19 @@ def test_precision_is_double_where_a_parameter_is():
 
 
 @pytest.mark.parametrize(
-    ("module", "device", "preferred", "n"),
+    ("module", "precision", "device", "preferred", "n"),
     [
-        (None, "cpu", np.float64, 2),
-        (None, "cuda", np.float32, 1),
-        (nn.Linear, "cpu", np.float32, 1),
+        (None, None, "cpu", np.float64, 2),
+        (None, None, "cuda", np.float32, 1),
+        (None, "bf16", "cpu", np.float32, 1),
+        (nn.Linear, None, "cpu", np.float32, 1),
     ],
 )
 def test_only_the_perceptron_on_a_cpu_takes_double_precision(
-    module, device, preferred, n
+    module, precision, device, preferred, n
 ):
-    dtypes = accepted_dtypes(module, device)
+    clf = CrowdClassifier(module, precision=precision)
+    dtypes = accepted_dtypes(clf, device)
     assert dtypes[0] == preferred
     assert len(dtypes) == n
     assert np.float32 in dtypes

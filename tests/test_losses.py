@@ -13,7 +13,7 @@ from skccem._losses import (
     marginal_log_likelihood,
     mean_trace,
     outlier_log_likelihood,
-    posterior_second_moment,
+    posterior_log_volume,
 )
 
 N_ITEMS, N_ANNOTATORS = 6, 4
@@ -196,24 +196,40 @@ def test_a_perfect_annotator_makes_it_cross_entropy(likelihood):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_posterior_moment_is_the_weighted_mean_of_outer_products(problem, weighted):
+def test_f_equals_the_direct_determinant_of_the_posteriors(problem, weighted):
     _, log_f, _ = problem
     weight = torch.arange(1.0, N_ITEMS + 1) if weighted else None
     f = log_f.exp().detach().numpy()
-    expected = np.average(
-        [np.outer(row, row) for row in f], axis=0, weights=weight if weighted else None
-    )
-    moment = posterior_second_moment(log_f, weight).detach().numpy()
-    np.testing.assert_allclose(moment, expected, rtol=1e-12)
+    moment = np.average([np.outer(row, row) for row in f], axis=0, weights=weight)
+    expected = np.log(np.linalg.det(moment + RIDGE * np.eye(f.shape[1])))
+    value = posterior_log_volume(log_f, weight)
+    assert value.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_weights_equal_repeated_items_in_the_posterior_moment(problem):
+def test_weights_equal_repeated_items_in_f(problem):
     _, log_f, _ = problem
     times = torch.tensor([1, 3, 0, 2, 1, 1])
     torch.testing.assert_close(
-        posterior_second_moment(log_f, times),
-        posterior_second_moment(log_f.repeat_interleave(times, dim=0)),
+        posterior_log_volume(log_f, times),
+        posterior_log_volume(log_f.repeat_interleave(times, dim=0)),
     )
+
+
+def test_f_of_parts_that_are_added_up_is_that_of_the_whole(problem):
+    _, log_f, _ = problem
+    weight = torch.arange(1.0, N_ITEMS + 1)
+    whole = posterior_log_volume(log_f, weight)
+    (expected,) = gradients(whole, log_f)
+    parts = slice(0, 2), slice(2, None)
+    for part, rest in (parts, parts[::-1]):
+        others = log_f[rest].detach().exp()
+        outer = (others * weight[rest, None]).T @ others
+        sums = iter([outer, weight[rest].sum()])
+        value = posterior_log_volume(
+            log_f[part], weight[part], add_up=lambda mine, sums=sums: mine + next(sums)
+        )
+        torch.testing.assert_close(value, whole)
+        torch.testing.assert_close(gradients(value, log_f)[0][part], expected[part])
 
 
 @pytest.mark.parametrize("ridge", [0.0, RIDGE, 0.1])
@@ -228,13 +244,6 @@ def test_w_equals_the_direct_determinant_of_the_stacked_matrices(problem, ridge)
     assert value.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_f_equals_the_direct_determinant_of_the_posteriors():
-    f = np.random.default_rng(0).dirichlet(np.ones(3), size=20)
-    expected = np.log(np.linalg.det(f.T @ f / 20 + RIDGE * np.eye(3)))
-    value = log_volume(posterior_second_moment(log_leaf(f)))
-    assert value.item() == pytest.approx(expected, rel=1e-12)
-
-
 def test_trace_is_the_mean_trace_of_the_matrices(problem):
     _, _, log_B = problem
     expected = np.mean([np.trace(matrix) for matrix in matrices(log_B)])
@@ -244,7 +253,7 @@ def test_trace_is_the_mean_trace_of_the_matrices(problem):
 @pytest.mark.parametrize(
     ("penalty", "which"),
     [
-        (lambda f: log_volume(posterior_second_moment(f), ridge=0.01), 1),
+        (lambda f: posterior_log_volume(f, ridge=0.01), 1),
         (lambda B: log_volume(confusion_second_moment(B.exp()), ridge=0.01), 2),
         (lambda B: mean_trace(B.exp()), 2),
     ],
@@ -259,26 +268,21 @@ def test_volumes_do_not_depend_on_the_order_of_anything(problem):
     rng = np.random.default_rng(0)
     classes = rng.permutation(log_f.shape[1])
     items, annotators = rng.permutation(N_ITEMS), rng.permutation(N_ANNOTATORS)
-    for moment, value, permuted in [
-        (posterior_second_moment, log_f, log_f[items][:, classes]),
-        (
-            confusion_second_moment,
-            log_B.exp(),
-            log_B.exp()[annotators][:, classes][:, :, classes],
-        ),
-    ]:
-        volume = log_volume(moment(value))
-        assert log_volume(moment(permuted)).item() == pytest.approx(volume.item())
     permuted = log_B[annotators][:, classes][:, :, classes]
+    for volume, value, other in [
+        (posterior_log_volume, log_f, log_f[items][:, classes]),
+        (lambda B: log_volume(confusion_second_moment(B.exp())), log_B, permuted),
+    ]:
+        assert volume(other).item() == pytest.approx(volume(value).item())
     torch.testing.assert_close(mean_trace(permuted.exp()), mean_trace(log_B.exp()))
 
 
 def test_f_is_largest_for_confident_balanced_posteriors(problem):
     _, log_f, _ = problem
     n_classes = log_f.shape[1]
-    best = log_volume(posterior_second_moment(torch.eye(n_classes).log(), None))
+    best = posterior_log_volume(torch.eye(n_classes).log())
     assert best.item() == pytest.approx(-n_classes * np.log(n_classes), abs=1e-3)
-    assert log_volume(posterior_second_moment(log_f)) < best
+    assert posterior_log_volume(log_f) < best
 
 
 def test_w_is_largest_for_annotators_who_make_no_mistakes(problem):
@@ -309,7 +313,7 @@ DEGENERATE_LOGITS = {
 @pytest.mark.parametrize("case", DEGENERATE_LOGITS)
 def test_f_is_finite_with_finite_gradients_where_posteriors_are_degenerate(case, dtype):
     logits = DEGENERATE_LOGITS[case].to(dtype).requires_grad_()
-    value = log_volume(posterior_second_moment(torch.log_softmax(logits, dim=1)))
+    value = posterior_log_volume(torch.log_softmax(logits, dim=1))
     (grad,) = gradients(value, logits)
     assert torch.isfinite(value)
     assert torch.isfinite(grad).all()

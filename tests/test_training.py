@@ -9,7 +9,7 @@ from skccem import _probability as dense
 from skccem._batches import CrowdDataset, EvenBatches
 from skccem._crowd_loss import CrowdLoss
 from skccem._network import CrowdNetwork, make_mlp
-from skccem._training import CrowdNet, prediction_batch_size
+from skccem._training import CrowdNet
 from skccem.exceptions import NonFiniteLossError
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
@@ -389,13 +389,6 @@ def test_the_seed_decides_on_the_order_of_items(X, labels, seed):
         net.train(CrowdDataset(X, labels))
     one, other = (net.predict_log_posterior(X) for net in nets)
     assert np.array_equal(one, other) == (seed == 0)
-
-
-def test_prediction_batches_are_large_where_rows_are_short():
-    assert prediction_batch_size(100, 10) == 4096
-    assert prediction_batch_size(100, 2**20) == 100
-    assert prediction_batch_size(5000, 10) == 5000
-    assert prediction_batch_size(1, 2**14) == 1024
 
 
 @pytest.mark.parametrize("likelihood", ["marginal", "joint"])
