@@ -19,6 +19,7 @@ from skccem import CrowdClassifier
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 KINDS = ("hammer_spammer", "diagonally_dominant", "mixed")
+PARTS = (5, 12)
 
 # The first of the seeds.
 FIRST_SEED = 400
@@ -111,7 +112,7 @@ def main(argv=None):
             for seed in range(options.seeds)
         ]
         for kind in KINDS
-        for n_parts in (5, 12)
+        for n_parts in (PARTS[:1] if options.quick else PARTS)
     }
     text = (
         "# Streams against one fit\n\n"
