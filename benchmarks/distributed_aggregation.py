@@ -80,7 +80,7 @@ def main(argv=None):
     from distributed import Client, LocalCluster
 
     cluster = options.scheduler or LocalCluster(
-        n_workers=options.workers, threads_per_worker=1, dashboard_address=None
+        n_workers=options.workers, threads_per_worker=1, dashboard_address=":0"
     )
     labels = large_crowd(options.labels, options.annotators)
     with Client(cluster) as client:
