@@ -112,7 +112,7 @@ class MajorityVote(LabelAggregator):
         ValueError
             If there are no labels, only one class, or weights that do not fit.
         """
-        labels, weights = self._check_fit_input(Y, sample_weight)
+        labels, weights, _ = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
         shares = majority_vote_proba(labels, sample_weight=weights)

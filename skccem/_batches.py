@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ._annotations import gather_rows
 from ._features import item_shape, n_items, take_batch
+from ._gold import gold_codes
 
 # Numbers of features in the batches that are made ahead: a megabyte of float32.
 _NUMBERS_AHEAD = 2**18
@@ -43,6 +44,8 @@ class CrowdDataset(Dataset):
     n_replay : int, default=0
         The first items, of which a pass has as many as there are others: see
         `EvenBatches`.
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class CrowdDataset(Dataset):
         items=None,
         annotator_share=None,
         n_replay=0,
+        gold=None,
     ):
         self.X = X
         self.labels = labels
@@ -60,6 +64,7 @@ class CrowdDataset(Dataset):
         self.items = np.arange(n_items(X)) if items is None else items
         self.annotator_share = annotator_share
         self.n_replay = n_replay
+        self.gold = None if gold is None else gold_codes(gold)
 
     def __len__(self):
         return len(self.items)
@@ -89,6 +94,11 @@ class CrowdDataset(Dataset):
         target["annotator"] = torch.from_numpy(annotator)
         if self.sample_weight is not None:
             target["weight"] = torch.from_numpy(self.sample_weight[rows])
+        if self.gold is not None:
+            gold = self.gold[rows]
+            (item,) = np.nonzero(gold >= 0)
+            target["gold_item"] = torch.from_numpy(item)
+            target["gold_label"] = torch.from_numpy(gold[item])
         return inputs, target
 
 

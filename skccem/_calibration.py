@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from ._gold import with_gold
 from ._outliers import outlier_log_joint
 from ._probability import log_joint_proba, log_sum_exp
 
@@ -42,14 +43,17 @@ class HeldOutLabels:
         Of the items, and so of their labels.
     log_weight : ndarray of shape (3,), optional
         Of the kinds of items, as in ``_outliers``; None if no item is an outlier.
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items, each of which is one label more.
     """
 
-    def __init__(self, labels, log_confusion, weight=None, log_weight=None):
+    def __init__(self, labels, log_confusion, weight=None, log_weight=None, gold=None):
         weight = np.ones(labels.n_samples) if weight is None else weight
+        n_said = with_gold(labels, gold).labels_per_item
         # Zero times the -inf of what the model excludes would be NaN.
-        self._counted = np.flatnonzero((weight > 0) & (labels.labels_per_item > 0))
+        self._counted = np.flatnonzero((weight > 0) & (n_said > 0))
         labels, self._weight = labels[self._counted], weight[self._counted]
-        self._n_labels = self._weight @ labels.labels_per_item
+        self._n_labels = self._weight @ n_said[self._counted]
         self._given_class = log_joint_proba(
             labels.label_indicator(), log_confusion, 0.0
         )
@@ -58,6 +62,18 @@ class HeldOutLabels:
             self._given_class += log_weight[0]
             outlier = outlier_log_joint(labels, log_confusion, log_weight)
             self._outlier = np.logaddexp(outlier[:, 0], outlier[:, 1])
+        if gold is not None:
+            self._know(gold[self._counted])
+
+    def _know(self, gold):
+        """Leave the known classes alone, which outliers have too."""
+        known = np.flatnonzero(gold.labels_per_item)
+        given_class = self._given_class[known, gold.codes]
+        if self._outlier is not None:
+            given_class = np.logaddexp(given_class, self._outlier[known])
+            self._outlier[known] = -np.inf
+        self._given_class[known] = -np.inf
+        self._given_class[known, gold.codes] = given_class
 
     def _log_likelihood(self, log_posterior, power):
         log_joint = log_sum_exp(self._given_class + sharpen(log_posterior, power))

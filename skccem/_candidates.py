@@ -93,7 +93,7 @@ def shared_epochs(estimator, candidates):
     return 0 if alone else n_burn_in
 
 
-def train_burn_in(estimator, n_burn_in, X, fold, sample_weight):
+def train_burn_in(estimator, n_burn_in, X, fold, sample_weight, gold=None):
     """What all candidates of a fold go on from.
 
     Parameters
@@ -103,6 +103,8 @@ def train_burn_in(estimator, n_burn_in, X, fold, sample_weight):
     X : what ``check_features`` returned
     fold : Fold
     sample_weight : ndarray of shape (n_samples,) or None
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
 
     Returns
     -------
@@ -118,11 +120,11 @@ def train_burn_in(estimator, n_burn_in, X, fold, sample_weight):
         burn_in=0,
         max_epochs=n_burn_in,
     )
-    _fit(model, X, fold, sample_weight)
+    _fit(model, X, fold, sample_weight, gold)
     return model, perf_counter() - start
 
 
-def fit_candidate(estimator, start, params, X, fold, sample_weight):
+def fit_candidate(estimator, start, params, X, fold, sample_weight, gold=None):
     """Train a candidate in a fold.
 
     Parameters
@@ -135,6 +137,8 @@ def fit_candidate(estimator, start, params, X, fold, sample_weight):
     X : what ``check_features`` returned
     fold : Fold
     sample_weight : ndarray of shape (n_samples,) or None
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
 
     Returns
     -------
@@ -152,16 +156,16 @@ def fit_candidate(estimator, start, params, X, fold, sample_weight):
             warm_start=True,
             **params,
         )
-    _fit(model, X, fold, sample_weight)
+    _fit(model, X, fold, sample_weight, gold)
     return model
 
 
-def fit_and_score(estimator, start, params, X, fold, sample_weight, scoring):
+def fit_and_score(estimator, start, params, X, fold, sample_weight, scoring, gold=None):
     """Train a candidate in a fold and score it on what is held out.
 
     Parameters
     ----------
-    estimator, start, params, X, fold, sample_weight
+    estimator, start, params, X, fold, sample_weight, gold
         As for ``fit_candidate``.
     scoring : {"calibrated_joint", "marginal"}
         Log-likelihood per held-out label: of an item's labels together, with the
@@ -173,7 +177,7 @@ def fit_and_score(estimator, start, params, X, fold, sample_weight, scoring):
     seconds : float
     """
     begin = perf_counter()
-    model = fit_candidate(estimator, start, params, X, fold, sample_weight)
+    model = fit_candidate(estimator, start, params, X, fold, sample_weight, gold)
     X, labels = take_items(X, fold.test_rows), fold.test_labels
     weight = _take(sample_weight, fold.test_rows)
     if scoring == "marginal":
@@ -185,7 +189,7 @@ def fit_and_score(estimator, start, params, X, fold, sample_weight, scoring):
     return score, perf_counter() - begin
 
 
-def _fit(model, X, fold, sample_weight):
+def _fit(model, X, fold, sample_weight, gold):
     with warnings.catch_warnings():
         # The last fit, to all items, tells what is unused in the whole.
         warnings.simplefilter("ignore", UnusedDataWarning)
@@ -193,13 +197,19 @@ def _fit(model, X, fold, sample_weight):
             take_items(X, fold.train_rows),
             fold.train_y,
             sample_weight=_take(sample_weight, fold.train_rows),
+            gold=None if gold is None else _known(_take(gold, fold.train_rows)),
         )
 
 
-def _take(sample_weight, rows):
-    if sample_weight is None or rows is None:
-        return sample_weight
-    return sample_weight[rows]
+def _take(of_items, rows):
+    if of_items is None or rows is None:
+        return of_items
+    return of_items[rows]
+
+
+def _known(gold):
+    """Gold labels, or None if these items have none."""
+    return gold if gold.n_labels else None
 
 
 def select_candidate(scores, strengths, *, rule="nearest", default=0.0):

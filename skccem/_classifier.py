@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_is_fitted
 
 from ._accelerated import accelerated_device
+from ._annotations import CrowdLabels
 from ._callbacks import make_callbacks
 from ._coupled_net import coupled_net
 from ._crowd_methods import OutlierMethods
@@ -28,6 +29,7 @@ from ._fitting import (
     start_log_confusion,
     unchanged_if_it_fails,
 )
+from ._gold import certain, check_gold, with_gold
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
 from ._outliers import class_proba
 from ._probability import mean_over_labelled
@@ -396,7 +398,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         self.net_params = net_params
 
     @unchanged_if_it_fails
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, gold=None):
         """Learn from the labels of a crowd.
 
         Parameters
@@ -416,6 +418,12 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
             is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each item and so of its labels.
+        gold : array-like of shape (n_samples,), default=None
+            True classes of some items, as an expert gave them; missing for the others,
+            as in `y`. They are the labels of an annotator who is never wrong: the class
+            of such an item is certain, whatever the crowd says and with or without
+            labels of theirs, and the network learns it as one label more. `init` and
+            `partial_fit` don't use them.
 
         Returns
         -------
@@ -425,7 +433,8 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         ------
         ValueError
             If lengths differ, numbers are not finite, there are no labels or only one
-            class, a label is not among `classes`, or the module does not fit.
+            class, a label is not among `classes`, the module does not fit, or `gold` is
+            empty or of other classes.
         MemoryError
             If the confusion matrices would not fit in memory.
         NonFiniteLossError
@@ -449,12 +458,15 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         )
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
+        fixed = self.classes is not None or isinstance(y, CrowdLabels)
+        gold, labels = check_gold(gold, labels, crowd, fixed)
         X = checked_items(self, X, device, self.net_ if continued else None)
         check_lengths(X, labels)
-        weight = check_weight(sample_weight, labels, number_type(X))
-        used = usable_items(labels, weight)
+        said = with_gold(labels, gold)
+        weight = check_weight(sample_weight, said, number_type(X))
+        used = usable_items(said, weight)
         check_parts(self, labels, used, processes)
-        check_trainable(labels, processes)
+        check_trainable(said, processes)
         check_memory(labels.n_annotators, labels.n_classes, number_type(X).itemsize)
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
@@ -463,7 +475,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         train_set, valid_set, trained = new_datasets(
-            self, X, labels, weight, rng, processes
+            self, X, labels, weight, rng, processes, gold
         )
         seed += processes.index
         with reproducible(self.module, seed, device):
@@ -483,23 +495,23 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
                 # The others learn from what early stopping holds out, too.
                 alone = not (ensemble and self.confusion_lr)
                 if processes.index == 0:
-                    warn_unused(labels, active, trained if alone else None, 4)
+                    warn_unused(said, active, trained if alone else None, 4)
             net.train(train_set, valid_set)
-            log_posterior = net.predict_log_posterior(X)
+            log_posterior = certain(net.predict_log_posterior(X), gold)
         annotators = learned_annotators(
             net, labels, log_posterior, weight, trained, processes
         )
         nets, aggregated = [net], class_proba(labels, log_posterior, *annotators)
         if ensemble:
-            data = LabelledItems(X, labels, weight, used)
+            data = LabelledItems(X, labels, weight, used, gold)
             epochs = len(net.history)
             nets, annotators, aggregated = train_ensemble(
                 self, nets, data, annotators, epochs, rng, device
             )
         self.aggregated_proba_ = aggregated
-        part = labelled_weight(labels, weight)
+        part = labelled_weight(said, weight)
         total = processes.sum(part)
-        prior = mean_over_labelled(labels, aggregated, weight)
+        prior = mean_over_labelled(said, aggregated, weight)
         self.class_prior_ = processes.sum(part / total * prior)
         self.n_labels_per_annotator_ = processes.sum(labels.labels_per_annotator)
         self._stream = Stream(seed, crowd, trained, total, len(nets[0].history))

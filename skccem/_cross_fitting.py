@@ -85,6 +85,7 @@ def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
         annotators.log_confusion,
         data.weight_of(part),
         annotators.log_weight,
+        data.gold_of(part),
     )
 
     def score(net):
@@ -110,7 +111,7 @@ def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
         net = new_net(estimator, network, X, seed, device, callbacks, **changes)
         weight = network_weight(data.weight, X)
         shares = annotator_shares(labels, others, estimator.batch_size, number_type(X))
-        net.train(CrowdDataset(X, labels, weight, others, shares))
+        net.train(CrowdDataset(X, labels, weight, others, shares, gold=data.gold))
         log_posterior = net.predict_log_posterior(X, part).astype(np.float64)
     _, power = held_out.calibrate(log_posterior)
     return sharpen(log_posterior, power)
@@ -125,7 +126,8 @@ def update_annotators(data, log_posterior, annotators):
     ----------
     data : LabelledItems
     log_posterior : ndarray of shape (n_used, n_classes)
-        Of the used items, by networks that did not see their labels.
+        Of the used items, by networks that did not see their labels; certain where
+        there are gold labels.
     annotators : Annotators
         Where it starts.
 

@@ -15,6 +15,7 @@ from ._losses import (
     mean_trace,
     outlier_log_likelihood,
     posterior_log_volume,
+    with_known_classes,
 )
 from ._row_optimizers import put_rows, take_rows
 
@@ -25,6 +26,9 @@ class CrowdLoss(nn.Module):
     In evaluation mode, and while ``burn_in`` is set, it is the unpenalised marginal
     likelihood, whatever is trained. So held-out values compare across likelihoods and
     strengths.
+
+    A gold label is one label more, which the classifier has to say. In training the
+    other labels of the item are those of this class.
 
     Parameters
     ----------
@@ -68,8 +72,13 @@ class CrowdLoss(nn.Module):
         """
         log_posterior, answer_logits, *log_weight = output
         item, weight = target["item"], target.get("weight")
+        gold = None
+        known = log_posterior
+        if "gold_item" in target:
+            gold = target["gold_item"], target["gold_label"]
+            known = with_known_classes(known, *gold) if self.training else known
         arguments = (
-            log_posterior,
+            known,
             answer_logits,
             item,
             target["annotator"],
@@ -99,6 +108,14 @@ class CrowdLoss(nn.Module):
             log_likelihood = log_likelihood * per_row
             n_labels = weight[item].sum()
         log_likelihood = log_likelihood.sum()
+        if gold is not None:
+            said = log_posterior[gold]
+            if weight is None:
+                n_labels += len(said)
+            else:
+                said = said * weight[gold[0]]
+                n_labels = n_labels + weight[gold[0]].sum()
+            log_likelihood = log_likelihood + said.sum()
         penalty = None
         if full and self.regularizer is not None:
             penalty = self._penalty(log_posterior, proba, target)

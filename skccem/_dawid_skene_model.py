@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._em import class_totals, e_step, m_step, run_em, used_labels
+from ._em import class_totals, m_step, run_em, used_labels
 from ._probability import (
     confusion_from_counts,
     counts_from_indicator,
@@ -100,7 +100,9 @@ class LocalItems:
         -------
         ItemSums
         """
-        posterior, per_item = e_step(self.indicator, *parameters, out=self._posterior)
+        posterior, per_item = self.data.posterior(
+            self.indicator, *parameters, out=self._posterior
+        )
         return self._sums(posterior, self.data.total(per_item))
 
     def _sums(self, posterior, log_likelihood):

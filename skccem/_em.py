@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._annotations import CrowdLabels
+from ._gold import certain, with_gold
 from ._probability import (
     answer_rows,
     confusion_from_counts,
@@ -34,6 +35,8 @@ class UsedLabels(NamedTuple):
     n_labels: float
     # Which of all items these are.
     used: np.ndarray
+    # Of shape (n_samples, 1): known classes; None where there are none.
+    gold: CrowdLabels | None = None
 
     def votes(self, rng=None):
         """Class probabilities of the items for EM to start from.
@@ -51,7 +54,37 @@ class UsedLabels(NamedTuple):
         if rng is not None:
             for block in row_blocks(self.labels.indptr):
                 votes[block] = _random_votes(votes[block], rng)
+        if self.gold is not None:
+            known = np.flatnonzero(self.gold.labels_per_item)
+            votes[known] = np.eye(self.labels.n_classes)[self.gold.codes]
         return votes
+
+    def posterior(self, indicator, log_confusion, log_prior, *, out=None):
+        """`e_step` in which the classes of items with gold labels are certain.
+
+        Parameters
+        ----------
+        indicator : sparse array of shape (n_samples, n_annotators * n_classes)
+            That of `labels`.
+        log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        log_prior : ndarray of shape (n_classes,)
+        out : ndarray of shape (n_samples, n_classes), default=None
+
+        Returns
+        -------
+        posterior : ndarray of shape (n_samples, n_classes)
+        log_likelihood : ndarray of shape (n_samples,)
+        """
+        posterior, per_item = e_step(indicator, log_confusion, log_prior, out=out)
+        if self.gold is not None:
+            known = np.flatnonzero(self.gold.labels_per_item)
+            nothing = np.zeros((len(known), len(log_prior)))
+            posterior[known], per_item[known] = e_step(
+                indicator[known],
+                log_confusion,
+                certain(nothing, self.gold[known]) + log_prior,
+            )
+        return posterior, per_item
 
     def weigh(self, posterior):
         """Class probabilities of the items, each row times the item's weight."""
@@ -91,7 +124,7 @@ class EMResult(NamedTuple):
     converged: bool
 
 
-def used_labels(labels, sample_weight=None):
+def used_labels(labels, sample_weight=None, gold=None):
     """Leave out the items that say nothing about any parameter.
 
     Kept, they would only slow the convergence of the class prior.
@@ -100,21 +133,24 @@ def used_labels(labels, sample_weight=None):
     ----------
     labels : CrowdLabels of shape (n_samples, n_annotators)
     sample_weight : ndarray of shape (n_samples,), optional
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
 
     Returns
     -------
     UsedLabels
     """
-    used = labels.labels_per_item > 0
+    n_said = with_gold(labels, gold).labels_per_item
+    used = n_said > 0
     if sample_weight is not None:
         used = used & (sample_weight > 0)
         sample_weight = sample_weight[used]
     if not used.all():
         labels = labels[used]
-    if sample_weight is None:
-        return UsedLabels(labels, None, float(labels.n_labels), used)
-    n_labels = float(sample_weight @ labels.labels_per_item)
-    return UsedLabels(labels, sample_weight, n_labels, used)
+        gold = None if gold is None else gold[used]
+    n_said = n_said[used]
+    n_labels = n_said.sum() if sample_weight is None else sample_weight @ n_said
+    return UsedLabels(labels, sample_weight, float(n_labels), used, gold)
 
 
 def run_em(model, *, n_labels, max_iter, tol, n_init=1, random_state=None, verbose=0):

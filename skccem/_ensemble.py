@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from ._callbacks import acting_callbacks
 from ._cross_fitting import make_parts, predict_part, update_annotators
+from ._gold import certain
 from ._outliers import class_proba
 from ._probability import log_sum_exp
 from ._random_state import reproducible
@@ -98,7 +99,7 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         for part, of_part in zip(parts, predicted, strict=True):
             log_posterior[part] = of_part
             bar.update()
-        log_posterior = log_posterior[data.used]
+        log_posterior = certain(log_posterior[data.used], data.gold_of(data.used))
         if estimator.confusion_lr:
             annotators = update_annotators(data, log_posterior, annotators)
         posterior = class_proba(data.labels[data.used], log_posterior, *annotators)
@@ -119,6 +120,7 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
     others = np.setdiff1d(np.arange(data.labels.n_samples), data.used)
     if len(others):
         log_posterior = predict_with_all(estimator, nets, data.X, others)
+        log_posterior = certain(log_posterior, data.gold_of(others))
         aggregated[others] = class_proba(
             data.labels[others], log_posterior, *annotators
         )

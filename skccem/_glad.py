@@ -126,6 +126,36 @@ class GLAD(EMAggregator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def fit(self, Y, y=None, sample_weight=None):
+        """Estimate abilities, difficulties and the class prior.
+
+        Parameters
+        ----------
+        Y : CrowdLabels or array-like of shape (n_samples, n_annotators)
+            Labels, most of them missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each item.
+
+        Returns
+        -------
+        self : GLAD
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no labels, only one class, or weights that do not fit.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached within `max_iter`.
+        """
+        # What an annotator who is never wrong says has no difficulty to speak of.
+        return super().fit(Y, sample_weight=sample_weight)
+
     def predict_proba(self, Y):
         """Probability of each class of items with labels of the same annotators.
 

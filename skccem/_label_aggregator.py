@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._annotations import check_crowd_labels
+from ._annotations import CrowdLabels, check_crowd_labels
 from ._em import e_step, run_em, used_labels
+from ._gold import check_gold, with_gold
 from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
@@ -119,11 +120,17 @@ class LabelAggregator(BaseEstimator):
         tags.input_tags.string = True
         return tags
 
-    def _check_fit_input(self, Y, sample_weight):
-        """Labels and weights, checked; everything that `fit` can refuse it refuses."""
+    def _check_fit_input(self, Y, sample_weight, gold=None):
+        """Labels, weights and gold labels; everything that `fit` can refuse it refuses.
+
+        Gold labels are a column of `CrowdLabels`, or None.
+        """
         labels = check_crowd_labels(Y, classes=self.classes)
-        check_trainable(labels)
-        return labels, check_weight(sample_weight, labels)
+        fixed = self.classes is not None or isinstance(Y, CrowdLabels)
+        gold, labels = check_gold(gold, labels, True, fixed)
+        said = with_gold(labels, gold)
+        check_trainable(said)
+        return labels, check_weight(sample_weight, said), gold
 
     def _store_crowd(self, classes, annotators, rng):
         self.classes_ = classes
@@ -140,7 +147,7 @@ class EMAggregator(LabelAggregator):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Y, y=None, sample_weight=None):
+    def fit(self, Y, y=None, sample_weight=None, gold=None):
         """Estimate the annotators and the class prior.
 
         Parameters
@@ -151,6 +158,10 @@ class EMAggregator(LabelAggregator):
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each item.
+        gold : array-like of shape (n_samples,), default=None
+            True classes of some items, missing for the others, marked as in `Y`: the
+            labels of an annotator who is never wrong. They tell how the annotators err;
+            `predict` does not know them.
 
         Returns
         -------
@@ -160,17 +171,18 @@ class EMAggregator(LabelAggregator):
         Raises
         ------
         ValueError
-            If there are no labels, only one class, or weights that do not fit.
+            If there are no labels, only one class, or weights or gold labels that do
+            not fit.
 
         Warns
         -----
         ConvergenceWarning
             If `tol` was not reached within `max_iter`.
         """
-        labels, weights = self._check_fit_input(Y, sample_weight)
+        labels, weights, gold = self._check_fit_input(Y, sample_weight, gold)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
-        data = used_labels(labels, weights)
+        data = used_labels(labels, weights, gold)
         return self._climb(self._make_model(data), data.n_labels, rng)
 
     def _climb(self, model, n_labels, rng):

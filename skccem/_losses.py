@@ -139,6 +139,25 @@ def outlier_log_likelihood(
     return (log_likelihood, *proba) if return_proba else log_likelihood
 
 
+def with_known_classes(log_posterior, item, label):
+    """Log-posteriors, of which those of some items are certain.
+
+    Parameters
+    ----------
+    log_posterior : Tensor of shape (n_items, n_classes)
+    item, label : int64 Tensors of shape (n_known,)
+        Rows, each once, and their classes.
+
+    Returns
+    -------
+    Tensor of shape (n_items, n_classes)
+        Zero for the known class and ``-inf`` for the others, without a gradient.
+    """
+    known = log_posterior.new_full((len(item), log_posterior.shape[1]), -math.inf)
+    known.scatter_(1, label[:, None], 0.0)
+    return log_posterior.index_copy(0, item, known)
+
+
 def posterior_log_volume(log_posterior, weight=None, ridge=RIDGE, add_up=None):
     """``log_volume`` of the weighted mean of ``f(x) f(x)'`` over a batch.
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.utils._param_validation import Interval
 
-from ._em import PosteriorModel, class_shares, e_step
+from ._em import PosteriorModel, class_shares
 from ._label_aggregator import EMAggregator
 from ._probability import safe_log
 
@@ -75,7 +75,9 @@ class MACEModel(PosteriorModel):
     def e_step(self, parameters):
         spam, strategy, prior = parameters
         log_confusion = safe_log(mace_confusion(spam, strategy))
-        posterior, per_item = e_step(self.indicator, log_confusion, safe_log(prior))
+        posterior, per_item = self.data.posterior(
+            self.indicator, log_confusion, safe_log(prior)
+        )
         return posterior, self.data.total(per_item)
 
     def log_prior(self, parameters):

@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from ._annotations import CrowdLabels
 from ._candidates import (
     fit_and_score,
     make_candidates,
@@ -24,6 +25,7 @@ from ._classifier import CrowdClassifier
 from ._crowd_methods import OutlierMethods
 from ._features import check_lengths, number_type
 from ._fitting import checked_items, unchanged_if_it_fails
+from ._gold import check_gold, with_gold
 from ._net_settings import choose_device
 from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
@@ -220,7 +222,7 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @unchanged_if_it_fails
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, gold=None):
         """Choose by cross-validation, then fit the choice to all items.
 
         Parameters
@@ -233,6 +235,9 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
             a candidate then is the log-likelihood of these, calibrated or not.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each item and so of its labels, in training and in the scores.
+        gold : array-like of shape (n_samples,), default=None
+            True classes of some items, as in `CrowdClassifier.fit`. Those of a fold's
+            training items are used; the scores are of the crowd's labels.
 
         Returns
         -------
@@ -258,10 +263,13 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         candidates = make_candidates(estimator, self.likelihoods, self.reg_strengths)
         labels, crowd = check_targets(y, estimator.classes)
         device = choose_device(estimator.device)
+        fixed = estimator.classes is not None or isinstance(y, CrowdLabels)
+        gold, labels = check_gold(gold, labels, crowd, fixed)
         checked = sliceable(checked_items(clone(estimator), X, device))
         check_lengths(checked, labels)
-        weight = check_weight(sample_weight, labels, number_type(checked))
-        check_trainable(labels)
+        said = with_gold(labels, gold)
+        weight = check_weight(sample_weight, said, number_type(checked))
+        check_trainable(said)
         y = labels if crowd else labels.classes[labels.codes]
         folds = make_folds(self.cv, checked, labels, None if crowd else y)
         check_folds(folds, weight)
@@ -271,7 +279,7 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         template = clone(estimator).set_params(classes=labels.classes, n_init=1)
         n_burn_in = shared_epochs(template, candidates) if crowd else 0
         scores, seconds = self._search(
-            template, candidates, n_burn_in, checked, folds, weight
+            template, candidates, n_burn_in, checked, folds, weight, gold
         )
         strengths = np.array([params["reg_strength"] for params in candidates])
         self.best_index_ = select_candidate(
@@ -284,7 +292,9 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         self.n_splits_ = len(folds)
         if self.refit:
             best = clone(estimator).set_params(**self.best_params_)
-            self.best_estimator_ = best.fit(X, y, sample_weight=sample_weight)
+            self.best_estimator_ = best.fit(
+                X, y, sample_weight=sample_weight, gold=gold
+            )
         elif hasattr(self, "best_estimator_"):
             del self.best_estimator_
         return self
@@ -367,7 +377,7 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
             estimator.set_params(random_state=seed)
         return estimator
 
-    def _search(self, template, candidates, n_burn_in, X, folds, weight):
+    def _search(self, template, candidates, n_burn_in, X, folds, weight, gold):
         """Scores and seconds of all fits, both of shape (n_splits, n_candidates)."""
         shape = (len(folds), len(candidates))
         n_fits = shape[0] * shape[1] + (shape[0] if n_burn_in else 0)
@@ -383,10 +393,10 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
 
             starts = [(None, 0.0)] * len(folds)
             if n_burn_in:
-                tasks = ((template, n_burn_in, X, fold, weight) for fold in folds)
+                tasks = ((template, n_burn_in, X, fold, weight, gold) for fold in folds)
                 starts = list(run(train_burn_in, tasks))
             tasks = (
-                (template, start, params, X, fold, weight, self.scoring)
+                (template, start, params, X, fold, weight, self.scoring, gold)
                 for (start, _), fold in zip(starts, folds, strict=True)
                 for params in candidates
             )

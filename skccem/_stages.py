@@ -10,6 +10,8 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from ._aggregation import DawidSkene
+from ._gold import certain, with_gold
+from ._probability import safe_log
 
 
 def default_stages():
@@ -31,6 +33,16 @@ def check_aggregator(aggregator):
             "Expected aggregator to be an estimator of labels alone, with fit(Y, "
             f"sample_weight=None), such as DawidSkene(), got {aggregator!r}. Pass a "
             "classifier by name, TwoStageClassifier(classifier=...)."
+        )
+
+
+def check_takes_gold(aggregator):
+    """Raise unless the aggregator can be told the classes of some items."""
+    if not has_fit_parameter(aggregator, "gold"):
+        raise ValueError(
+            "gold needs an aggregator whose fit has the argument gold, such as "
+            f"DawidSkene, but that of {aggregator!r} has not: take another, or leave "
+            "out gold."
         )
 
 
@@ -60,13 +72,14 @@ def weight_name(classifier):
     return f"{prefix}sample_weight"
 
 
-def second_stage_data(aggregator, labels, weight, soft):
+def second_stage_data(aggregator, labels, weight, soft, gold=None):
     """The items, classes and weights (or None) of the rows to fit the classifier on.
 
     `aggregator` is fitted, or None if there is one label an item, the truth. Items
-    without labels or of weight zero are left out.
+    without labels or of weight zero are left out. Gold labels are a column of
+    `CrowdLabels`, and what they say holds.
     """
-    used = labels.labels_per_item > 0
+    used = with_gold(labels, gold).labels_per_item > 0
     if weight is not None:
         used &= weight > 0
     rows = np.flatnonzero(used)
@@ -75,8 +88,13 @@ def second_stage_data(aggregator, labels, weight, soft):
         return rows, labels.classes[labels.codes[rows]], item_weight
     # All items at once: how ties are broken depends on the company.
     if not soft:
-        return rows, aggregator.predict(labels)[rows], item_weight
+        predicted = aggregator.predict(labels)
+        if gold is not None:
+            predicted[gold.labels_per_item > 0] = gold.classes[gold.codes]
+        return rows, predicted[rows], item_weight
     posterior = aggregator.predict_proba(labels)[rows]
+    if gold is not None:
+        posterior = np.exp(certain(safe_log(posterior), gold[rows]))
     if weight is not None:
         posterior = posterior * item_weight[:, np.newaxis]
     items, codes = np.nonzero(posterior)

@@ -360,6 +360,7 @@ def warn_unused(labels, active, trained=None, stacklevel=3):
     Parameters
     ----------
     labels : CrowdLabels
+        Gold labels among them.
     active : bool ndarray of shape (n_annotators,)
         What ``active_annotators`` returned.
     trained : bool ndarray of shape (n_annotators,), optional
@@ -378,12 +379,12 @@ def warn_unused(labels, active, trained=None, stacklevel=3):
         )
     if n_idle:
         parts.append(
-            f"{n_idle} of {labels.n_annotators} annotators gave no labels, or only to "
+            f"{n_idle} of {len(active)} annotators gave no labels, or only to "
             "items of weight zero, and get the pooled confusion matrix"
         )
     if n_held_out:
         parts.append(
-            f"{n_held_out} of {labels.n_annotators} annotators gave labels only to "
+            f"{n_held_out} of {len(active)} annotators gave labels only to "
             "items that early_stopping holds out, and get the pooled confusion matrix"
         )
     if parts:

@@ -7,6 +7,7 @@ import numpy as np
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._features import number_type
+from ._gold import with_gold
 from ._processes import Processes
 from ._targets import active_annotators
 
@@ -22,10 +23,16 @@ class LabelledItems(NamedTuple):
     weight: np.ndarray | None
     # Those with labels and a positive weight, increasing.
     used: np.ndarray
+    # Of shape (n_samples, 1): known classes; None where there are none.
+    gold: CrowdLabels | None = None
 
     def weight_of(self, items):
         """The weights of some items, or None."""
         return None if self.weight is None else self.weight[items]
+
+    def gold_of(self, items):
+        """The gold labels of some items, or None."""
+        return None if self.gold is None else self.gold[items]
 
 
 def usable_items(labels, weight):
@@ -141,7 +148,7 @@ def network_weight(weight, X, processes=_ALONE):
     return (weight / processes.each(weight.max()).max()).astype(number_type(X))
 
 
-def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE):
+def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE, gold=None):
     """Training and held-out data; None for the latter without early stopping.
 
     Parameters
@@ -153,6 +160,8 @@ def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE):
     rng : RandomState
     processes : Processes, optional
         Those that have parts of the items.
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
 
     Returns
     -------
@@ -169,7 +178,9 @@ def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE):
         If early stopping holds out too much to train or too little to compare.
     """
     fraction = estimator.validation_fraction if estimator.early_stopping else 0.0
-    train_items, valid_items = split_items(labels, weight, fraction, rng)
+    train_items, valid_items = split_items(
+        with_gold(labels, gold), weight, fraction, rng
+    )
     trained = processes.any(active_annotators(labels[train_items]))
     seen = labels.select_annotators(labels.annotators[trained])
     weight = network_weight(weight, X, processes)
@@ -178,8 +189,9 @@ def new_datasets(estimator, X, labels, weight, rng, processes=_ALONE):
         shares = annotator_shares(
             seen, train_items, estimator.batch_size, number_type(X)
         )
+    n_said = with_gold(seen, gold).labels_per_item
     train_set, valid_set = (
-        CrowdDataset(X, seen, weight, items[seen.labels_per_item[items] > 0], shares)
+        CrowdDataset(X, seen, weight, items[n_said[items] > 0], shares, gold=gold)
         for items in (train_items, valid_items)
     )
     if len(valid_items) and not len(valid_set):

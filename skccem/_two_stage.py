@@ -9,12 +9,15 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from ._annotations import CrowdLabels
 from ._crowd_methods import CrowdMethods
 from ._features import check_lengths
+from ._gold import check_gold, with_gold
 from ._probability import safe_log
 from ._stages import (
     check_aggregator,
     check_same_classes,
+    check_takes_gold,
     check_two_classes,
     default_stages,
     second_stage_data,
@@ -194,7 +197,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
                 params[name] = default
         return super().set_params(**params)
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, gold=None):
         """Aggregate the labels and fit the classifier.
 
         Parameters
@@ -209,6 +212,10 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each item in both stages. An item of weight zero is left out.
+        gold : array-like of shape (n_samples,), default=None
+            True classes of some items, missing for the others, marked as in `y`. The
+            aggregator learns from them how the annotators err, and the classifier is
+            fitted on them whatever the crowd says about these items.
 
         Returns
         -------
@@ -219,8 +226,9 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         ValueError
             If lengths differ, there are no labels, the labels or what the aggregator
             makes of them are of one class, a label is not among `classes`, weights are
-            needed that the classifier does not take, `classifier` is none, or
-            `aggregator` is not one of labels alone.
+            needed that the classifier does not take, `classifier` is none,
+            `aggregator` is not one of labels alone, or gold labels are none, of other
+            classes, or more than `aggregator` takes.
 
         Warns
         -----
@@ -235,16 +243,22 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             classes = getattr(aggregator, "classes", None)
         labels, crowd = check_targets(y, classes)
         check_lengths(np.arange(_num_samples(X)), labels)
-        weight = check_weight(sample_weight, labels)
-        check_trainable(labels)
+        fixed = classes is not None or isinstance(y, CrowdLabels)
+        gold, labels = check_gold(gold, labels, crowd, fixed)
+        said = with_gold(labels, gold)
+        weight = check_weight(sample_weight, said)
+        check_trainable(said)
         weight_argument = None
         if weight is not None or (crowd and self.soft):
             weight_argument = weight_name(classifier)
+        if gold is not None:
+            check_takes_gold(aggregator)
         if crowd:
-            warn_unused(labels, active_annotators(labels, weight))
+            warn_unused(said, active_annotators(labels, weight))
 
         if crowd:
-            aggregator.fit(labels, sample_weight=weight)
+            known = {} if gold is None else {"gold": gold}
+            aggregator.fit(labels, sample_weight=weight, **known)
             check_same_classes(aggregator, labels)
             matrices, prior = aggregator.confusion_matrices_, aggregator.class_prior_
         else:
@@ -253,7 +267,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             counts = np.bincount(labels.codes, weight, minlength=labels.n_classes)
             prior = counts / counts.sum()
         rows, targets, row_weight = second_stage_data(
-            aggregator, labels, weight, self.soft
+            aggregator, labels, weight, self.soft, gold
         )
         check_two_classes(targets, aggregator)
         params = {} if row_weight is None else {weight_argument: row_weight}

@@ -1,0 +1,151 @@
+"""Gold labels: items of which the class is known, as of an annotator never wrong.
+
+They are one column of `CrowdLabels`. A posterior of an item with a gold label is
+certain; and that the classifier says this class is one more answer to account for.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._annotations import CrowdLabels
+from ._identifiers import concatenate, sorted_unique
+
+
+def check_gold(gold, labels, crowd, fixed):
+    """Gold labels as a column, and the other labels in classes that have theirs.
+
+    Parameters
+    ----------
+    gold : array-like of shape (n_samples,), CrowdLabels of one annotator, or None
+        Missing where the class is not known, marked as in labels.
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    crowd : bool
+        Whether these are a crowd's, and not one label an item.
+    fixed : bool
+        Whether the classes of the labels are all that there are.
+
+    Returns
+    -------
+    gold : CrowdLabels of shape (n_samples, 1), or None
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+        Of the same classes.
+
+    Raises
+    ------
+    ValueError
+        If there is not one entry an item, none is a label, a class is not known, the
+        labels are no crowd's, or there are none.
+    """
+    if gold is None:
+        return None, labels
+    if not crowd:
+        raise ValueError(
+            "gold goes with labels of a crowd, but y has one label an item, which is "
+            "taken as true: pass the crowd's labels as y, or leave out gold."
+        )
+    if not labels.n_labels:
+        raise ValueError(
+            "gold goes with labels of a crowd, but every entry of y is missing: pass "
+            "the known classes as y, one label an item."
+        )
+    column = gold if isinstance(gold, CrowdLabels) else _read_column(gold)
+    if column.shape != (labels.n_samples, 1):
+        raise ValueError(
+            f"Expected gold of shape ({labels.n_samples},), the class of each item of "
+            f"y or a mark that it is not known, got {column.shape}. Mark unknown ones "
+            "as missing labels: -1 among integers, NaN, None or NA."
+        )
+    if not column.n_labels:
+        raise ValueError(
+            f"Expected gold to have the class of some items, but all {len(column)} "
+            "entries are missing. Leave gold out, or check how missing entries are "
+            "marked (-1 among integers, NaN, None or NA)."
+        )
+    used = column.classes[np.unique(column.codes)]
+    unknown = np.setdiff1d(used, labels.classes)
+    if len(unknown) and fixed:
+        raise ValueError(
+            f"gold has the classes {unknown.tolist()}, which y does not know (it has "
+            f"{labels.classes.tolist()}): correct gold, or name all classes by "
+            "classes= or in the CrowdLabels."
+        )
+    if len(unknown):
+        classes = sorted_unique(concatenate([labels.classes, used]))
+        labels = labels.align(classes=classes)
+    return replace(column.align(classes=labels.classes), items=None), labels
+
+
+def _read_column(gold):
+    if not np.ma.isMaskedArray(gold):
+        gold = np.asarray(gold)
+    if gold.ndim != 1:
+        raise ValueError(
+            f"Expected gold with one axis, the class of each item, got shape "
+            f"{gold.shape}. Pass one column."
+        )
+    return CrowdLabels.from_matrix(gold[:, np.newaxis])
+
+
+def gold_codes(gold):
+    """Class codes of the items, -1 where there is no gold label.
+
+    Parameters
+    ----------
+    gold : CrowdLabels of shape (n_samples, 1)
+
+    Returns
+    -------
+    int64 ndarray of shape (n_samples,)
+    """
+    codes = np.full(gold.n_samples, -1)
+    codes[gold.labels_per_item > 0] = gold.codes
+    return codes
+
+
+def certain(log_proba, gold):
+    """Log class probabilities, of which those with gold labels are certain.
+
+    Parameters
+    ----------
+    log_proba : ndarray of shape (n_samples, n_classes)
+    gold : CrowdLabels of shape (n_samples, 1), or None
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        A copy, or `log_proba` itself without gold labels.
+    """
+    if gold is None:
+        return log_proba
+    known = gold.labels_per_item > 0
+    log_proba = log_proba.copy()
+    log_proba[known] = -np.inf
+    log_proba[known, gold.codes] = 0
+    return log_proba
+
+
+def with_gold(labels, gold):
+    """All that is said about items: labels, and gold labels as a last column.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    gold : CrowdLabels of shape (n_samples, 1), or None
+        In the same classes.
+
+    Returns
+    -------
+    CrowdLabels of shape (n_samples, n_annotators + 1)
+        Whose annotators are numbers; `labels` itself without gold labels.
+    """
+    if gold is None:
+        return labels
+    ends = labels.indptr[1:][gold.labels_per_item > 0]
+    return CrowdLabels(
+        labels.indptr + gold.indptr,
+        np.insert(labels.indices, ends, labels.n_annotators),
+        np.insert(labels.codes, ends, gold.codes),
+        labels.classes,
+        np.arange(labels.n_annotators + 1),
+    )
