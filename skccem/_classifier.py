@@ -422,8 +422,10 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
             True classes of some items, as an expert gave them; missing for the others,
             as in `y`. They are the labels of an annotator who is never wrong: the class
             of such an item is certain, whatever the crowd says and with or without
-            labels of theirs, and the network learns it as one label more. `init` and
-            `partial_fit` don't use them.
+            labels of theirs, and the network learns it as one label more. Unless `init`
+            is an array, the matrices start from how such items were labelled: five
+            pseudo-labels in each row follow the pooled matrix of all annotators, in
+            which as many follow `init`. `partial_fit` does not use them.
 
         Returns
         -------
@@ -481,7 +483,7 @@ class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstima
         with reproducible(self.module, seed, device):
             # One label an item leaves no matrices to go on from.
             known = continued and self.net_.module_.answer_logits.requires_grad
-            start = start_log_confusion(self, labels, weight, crowd, known)
+            start = start_log_confusion(self, labels, weight, crowd, known, gold)
             # A solution to go on from knows whom to trust.
             n_burn_in = 0 if known or not crowd else burn_in
             patience = self.n_iter_no_change if self.early_stopping else None

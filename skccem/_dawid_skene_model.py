@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._em import class_totals, m_step, run_em, used_labels
+from ._gold import read_votes
 from ._probability import (
     confusion_from_counts,
     counts_from_indicator,
@@ -171,7 +172,7 @@ class ConfusionModel:
         return float(self.smoothing * (summed[known] @ self.target[known]))
 
 
-def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
+def initial_confusion(labels, method, *, sample_weight=None, gold=None, smoothing=0.1):
     """Confusion matrices from the labels alone, for a model to start from.
 
     Parameters
@@ -182,6 +183,8 @@ def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
         What gives the class probabilities of the items.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weight of each item.
+    gold : CrowdLabels of shape (n_samples, 1), default=None
+        Known classes of some items.
     smoothing : float, default=0.1
         Pseudo-labels in each row of each matrix, as for `DawidSkene`.
 
@@ -192,10 +195,12 @@ def initial_confusion(labels, method, *, sample_weight=None, smoothing=0.1):
     """
     if method == "majority_vote":
         shares = majority_vote_proba(labels, sample_weight=sample_weight)
+        if gold is not None:
+            shares = read_votes(shares, labels, gold, sample_weight)
         counts = expected_counts(labels, shares, sample_weight)
         return confusion_from_counts(counts, smoothing=smoothing)
     if method == "dawid_skene":
-        data = used_labels(labels, sample_weight)
+        data = used_labels(labels, sample_weight, gold)
         model = ConfusionModel(LocalItems(data), smoothing)
         result = run_em(model, n_labels=data.n_labels, max_iter=100, tol=1e-6)
         log_confusion, _ = result.parameters

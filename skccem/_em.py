@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._annotations import CrowdLabels
-from ._gold import certain, with_gold
+from ._gold import certain, read_votes, with_gold
 from ._probability import (
     answer_rows,
     confusion_from_counts,
@@ -44,7 +44,8 @@ class UsedLabels(NamedTuple):
         Parameters
         ----------
         rng : RandomState, optional
-            Draws one vote of each item. None takes the shares of all its votes.
+            Draws one vote of each item. None takes the shares of all its votes. Where
+            there are gold labels, votes mean what they meant for these.
 
         Returns
         -------
@@ -55,8 +56,7 @@ class UsedLabels(NamedTuple):
             for block in row_blocks(self.labels.indptr):
                 votes[block] = _random_votes(votes[block], rng)
         if self.gold is not None:
-            known = np.flatnonzero(self.gold.labels_per_item)
-            votes[known] = np.eye(self.labels.n_classes)[self.gold.codes]
+            votes = read_votes(votes, self.labels, self.gold, self.weights)
         return votes
 
     def posterior(self, indicator, log_confusion, log_prior, *, out=None):

@@ -192,7 +192,7 @@ def check_same_items(estimator, X):
             raise ValueError(f"{difference}: {error}") from error
 
 
-def start_log_confusion(estimator, labels, weight, crowd, continued):
+def start_log_confusion(estimator, labels, weight, crowd, continued, gold=None):
     """Where the logits of the confusion matrices start.
 
     Parameters
@@ -205,6 +205,8 @@ def start_log_confusion(estimator, labels, weight, crowd, continued):
         If not, the one annotator is always right.
     continued : bool
         Whether matrices that an earlier fit learned are the start.
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items.
 
     Returns
     -------
@@ -214,7 +216,7 @@ def start_log_confusion(estimator, labels, weight, crowd, continued):
         return safe_log(np.eye(labels.n_classes))[np.newaxis]
     if continued:
         return estimator._log_confusion
-    return np.log(start_confusion(labels, estimator.init, weight))
+    return np.log(start_confusion(labels, estimator.init, weight, gold))
 
 
 def new_network(backbone, log_confusion, crowd, log_weight=None, learn_weight=False):

@@ -10,6 +10,10 @@ import numpy as np
 
 from ._annotations import CrowdLabels
 from ._identifiers import concatenate, sorted_unique
+from ._probability import confusion_from_counts, expected_counts
+
+# What gold labels are weighed against where training starts.
+PSEUDO_LABELS = 5.0
 
 
 def check_gold(gold, labels, crowd, fixed):
@@ -123,6 +127,78 @@ def certain(log_proba, gold):
     log_proba[known] = -np.inf
     log_proba[known, gold.codes] = 0
     return log_proba
+
+
+def answers_to_known(labels, gold, sample_weight=None):
+    """How often each annotator gave each answer about items of known classes.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    gold : CrowdLabels of shape (n_samples, 1)
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    counts : ndarray of shape (n_annotators, n_classes, n_classes)
+        ``[annotator, true class, answer]``.
+    """
+    known = np.flatnonzero(gold.labels_per_item)
+    weight = None if sample_weight is None else sample_weight[known]
+    truth = np.eye(labels.n_classes)[gold.codes]
+    return expected_counts(labels[known], truth, weight)
+
+
+def known_start(labels, gold, start, sample_weight=None):
+    """Where confusion matrices start, moved to how annotators answer known items.
+
+    Parameters
+    ----------
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    gold : CrowdLabels of shape (n_samples, 1)
+    start : ndarray of shape (n_classes, n_classes)
+        Of all annotators without gold labels. Rows sum to one.
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    ndarray of shape (n_annotators, n_classes, n_classes)
+        Each row has some pseudo-labels that follow the pooled matrix, in which as many
+        follow `start`.
+    """
+    if sample_weight is not None:
+        # Next to pseudo-labels the scale matters, and must not.
+        sample_weight = sample_weight / sample_weight.max()
+    counts = answers_to_known(labels, gold, sample_weight)
+    pooled = confusion_from_counts(
+        counts.sum(axis=0, keepdims=True), smoothing=PSEUDO_LABELS, target=start
+    )
+    return confusion_from_counts(counts, smoothing=PSEUDO_LABELS, target=pooled[0])
+
+
+def read_votes(votes, labels, gold, sample_weight=None):
+    """Shares of votes as class probabilities, as they turned out for known items.
+
+    Parameters
+    ----------
+    votes : ndarray of shape (n_samples, n_classes)
+        Shares of the answers.
+    labels : CrowdLabels of shape (n_samples, n_annotators)
+    gold : CrowdLabels of shape (n_samples, 1)
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Of known items certain. Some pseudo-answers to each class are right.
+    """
+    if sample_weight is not None:
+        sample_weight = sample_weight / sample_weight.max()
+    counts = answers_to_known(labels, gold, sample_weight).sum(axis=0)
+    counts += PSEUDO_LABELS * np.eye(labels.n_classes)
+    proba = votes @ (counts / counts.sum(axis=0)).T
+    proba[gold.labels_per_item > 0] = np.eye(labels.n_classes)[gold.codes]
+    return proba
 
 
 def with_gold(labels, gold):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from ._dawid_skene_model import initial_confusion
+from ._gold import known_start
 
 # Share of the uniform distribution that is mixed into a start. A softmax cannot leave
 # probability zero, and a start close to it leaves only slowly.
@@ -58,7 +59,7 @@ def physical_memory():
         return np.inf
 
 
-def start_confusion(labels, init, sample_weight=None):
+def start_confusion(labels, init, sample_weight=None, gold=None):
     """Strictly positive confusion matrices to start training from.
 
     Parameters
@@ -67,6 +68,8 @@ def start_confusion(labels, init, sample_weight=None):
     init : {"identity", "majority_vote", "dawid_skene"} or ndarray of shape \
             (n_annotators, n_classes, n_classes) or (n_classes, n_classes)
     sample_weight : ndarray of shape (n_samples,), optional
+    gold : CrowdLabels of shape (n_samples, 1), optional
+        Known classes of some items. An array given as `init` is not changed by them.
 
     Returns
     -------
@@ -85,10 +88,15 @@ def start_confusion(labels, init, sample_weight=None):
         smoothing = IDENTITY_SMOOTHING
         confusion = np.broadcast_to(np.eye(labels.n_classes), shape)
     elif isinstance(init, str):
-        confusion = initial_confusion(labels, init, sample_weight=sample_weight)
+        confusion = initial_confusion(
+            labels, init, sample_weight=sample_weight, gold=gold
+        )
     else:
         confusion = _check_matrices(init, shape)
-    return (1 - smoothing) * confusion + smoothing / labels.n_classes
+    start = (1 - smoothing) * confusion + smoothing / labels.n_classes
+    if gold is not None and isinstance(init, str) and init == "identity":
+        return known_start(labels, gold, start[0], sample_weight)
+    return start
 
 
 def _check_matrices(init, shape):

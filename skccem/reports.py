@@ -4,12 +4,13 @@ import numpy as np
 
 from ._agreement import check_distributions
 from ._fitted_crowd import read_crowd
+from ._gold_audit import gold_audit
 from ._label_information import information_bits, peer_agreement, spammer_scores
 from ._matrix_posterior import beta_interval, matrix_posterior
 from ._pandas import import_pandas
 from ._verdicts import verdicts
 
-__all__ = ["annotator_report", "consensus", "label_quality"]
+__all__ = ["annotator_report", "consensus", "gold_audit", "label_quality"]
 
 # Expected labels of a true class, below which a row's entries have no interval.
 _FEWEST_ROW_LABELS = 30
