@@ -85,4 +85,4 @@ def test_unfit_gold_labels_are_refused(crowd):
     with pytest.raises(ValueError, match=r"Expected gold of shape \(600,\)"):
         gold_audit(clf, None, Y, truth[:5])
     with pytest.raises(ValueError, match=r"gold has the classes \[8\]"):
-        gold_audit(clf, None, CrowdLabels.from_matrix(np.asarray(Y)), truth + 6)
+        gold_audit(clf, None, CrowdLabels.from_matrix(np.asarray(Y)), np.full(600, 8))
