@@ -2,5 +2,10 @@
 
 from ._matrices_display import ConfusionMatricesDisplay
 from ._path_display import RegularizationPathDisplay
+from ._ranking_display import AnnotatorRankingDisplay
 
-__all__ = ["ConfusionMatricesDisplay", "RegularizationPathDisplay"]
+__all__ = [
+    "AnnotatorRankingDisplay",
+    "ConfusionMatricesDisplay",
+    "RegularizationPathDisplay",
+]
