@@ -1,5 +1,6 @@
 """Pictures of models and searches; they need matplotlib, the extra ``skccem[plot]``."""
 
+from ._curves_display import TrainingCurvesDisplay
 from ._matrices_display import ConfusionMatricesDisplay
 from ._path_display import RegularizationPathDisplay
 from ._ranking_display import AnnotatorRankingDisplay
@@ -8,4 +9,5 @@ __all__ = [
     "AnnotatorRankingDisplay",
     "ConfusionMatricesDisplay",
     "RegularizationPathDisplay",
+    "TrainingCurvesDisplay",
 ]
