@@ -11,7 +11,7 @@ SKY_BLUE, PURPLE = "#56B4E9", "#CC79A7"
 GREY = "#767676"
 
 # Neighbours in this order differ in lightness too.
-COLORS = (BLUE, ORANGE, GREEN, VERMILLION, SKY_BLUE, PURPLE)
+COLORS = (BLUE, ORANGE, GREEN, SKY_BLUE, VERMILLION, PURPLE)
 
 
 def shown_names(names, width=None):

@@ -169,6 +169,7 @@ class AnnotatorRankingDisplay:
         display : AnnotatorRankingDisplay
             Itself.
         """
+        import_pyplot()
         ranking, kinds = _ranked(self.report)
         n_drawn = len(ranking)
         height = 1.3 + 0.24 * max(n_drawn, 4) if n_drawn <= _MOST_NAMED else 6

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -32,6 +30,55 @@ def test_the_estimator_is_drawn_above_the_truth_on_one_scale(pyplot, fitted):
     assert {image.get_clim() for image in display.images_.ravel()} == {(0, 1)}
     assert display.axes_[0, 3].get_title() == "annotator 3"
     assert display.colorbar_.ax.get_ylabel() == "P(answer | true class)"
+
+
+def test_chosen_annotators_are_named_by_identifier_or_masked(pyplot):
+    y = np.random.default_rng(0).integers(2, size=60)
+    matrices = make_confusion_matrices(4, 2, random_state=0)
+    codes = np.asarray(make_crowd_labels(y, matrices, p=1.0, random_state=0))
+    labels = CrowdLabels.from_matrix(codes, annotators=["d", "a", "c", "b"])
+    model = DawidSkene(random_state=0, max_iter=1000).fit(labels)
+    draw = ConfusionMatricesDisplay.from_estimator
+    display = draw(model, true=matrices, annotators=["b", "a"])
+    np.testing.assert_allclose(drawn(display)[0], model.confusion_matrices_[[3, 1]])
+    np.testing.assert_allclose(drawn(display)[1], matrices[[3, 1]])
+    assert [cell.get_title() for cell in display.axes_[0]] == ["b", "a"]
+    masked = draw(model, annotators=[False, True, False, True])
+    assert [cell.get_title() for cell in masked.axes_[0]] == ["a", "b"]
+    for match, wrong in [
+        ("does not know: 'e', 'f'", ["a", "e", "f"]),
+        ("mask over 4 annotators", [True]),
+        ("got none", []),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            draw(model, annotators=wrong)
+
+
+def test_identifiers_that_are_numbers_are_no_positions(pyplot):
+    labels = CrowdLabels.from_matrix([[0, 1], [1, 1]], annotators=[7, 1])
+    model = DawidSkene().fit(labels)
+    display = ConfusionMatricesDisplay.from_estimator(model, annotators=[1])
+    np.testing.assert_allclose(drawn(display)[0], model.confusion_matrices_[[1]])
+    assert display.axes_[0, 0].get_title() == "annotator 1"
+
+
+def test_many_annotators_go_on_in_further_rows_below(pyplot):
+    matrices = make_confusion_matrices(23, 3, random_state=0)
+    display = ConfusionMatricesDisplay.from_matrices(matrices, matrices)
+    assert display.axes_.shape == (2, 23)
+    np.testing.assert_array_equal(drawn(display), [matrices, matrices])
+    width, _ = display.figure_.get_size_inches()
+    assert width < 12
+    places = np.array(
+        [
+            [(spec.rowspan.start, spec.colspan.start) for spec in row]
+            for row in np.vectorize(lambda cell: cell.get_subplotspec())(display.axes_)
+        ]
+    )
+    # The true matrix is right below the estimated one.
+    np.testing.assert_array_equal(places[1] - places[0], [[1, 0]] * 23)
+    assert [tuple(place) for place in places[0]] == sorted(map(tuple, places[0]))
+    assert len(np.unique(places.reshape(-1, 2), axis=0)) == 46
 
 
 def test_chosen_annotators_are_drawn_in_their_order(pyplot, fitted):
@@ -132,9 +179,3 @@ def test_what_does_not_fit_is_an_error(match, arguments):
 def test_an_estimator_must_be_fitted():
     with pytest.raises(NotFittedError):
         ConfusionMatricesDisplay.from_estimator(DawidSkene())
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'skccem\[plot\]'"):
-        ConfusionMatricesDisplay.from_matrices([np.eye(2)])
