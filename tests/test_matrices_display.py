@@ -63,9 +63,9 @@ def test_identifiers_that_are_numbers_are_no_positions(pyplot):
 
 
 def test_many_annotators_go_on_in_further_rows_below(pyplot):
-    matrices = make_confusion_matrices(23, 3, random_state=0)
+    matrices = make_confusion_matrices(13, 3, random_state=0)
     display = ConfusionMatricesDisplay.from_matrices(matrices, matrices)
-    assert display.axes_.shape == (2, 23)
+    assert display.axes_.shape == (2, 13)
     np.testing.assert_array_equal(drawn(display), [matrices, matrices])
     width, _ = display.figure_.get_size_inches()
     assert width < 12
@@ -76,9 +76,9 @@ def test_many_annotators_go_on_in_further_rows_below(pyplot):
         ]
     )
     # The true matrix is right below the estimated one.
-    np.testing.assert_array_equal(places[1] - places[0], [[1, 0]] * 23)
+    np.testing.assert_array_equal(places[1] - places[0], [[1, 0]] * 13)
     assert [tuple(place) for place in places[0]] == sorted(map(tuple, places[0]))
-    assert len(np.unique(places.reshape(-1, 2), axis=0)) == 46
+    assert len(np.unique(places.reshape(-1, 2), axis=0)) == 26
 
 
 def test_chosen_annotators_are_drawn_in_their_order(pyplot, fitted):
