@@ -330,11 +330,12 @@ def _positions(annotators, known):
 
 def _check_matrices(estimated, true):
     estimated = np.asarray(estimated, dtype=np.float64)
-    if estimated.ndim != 3 or estimated.shape[1] != estimated.shape[2]:
+    is_square = estimated.ndim == 3 and estimated.shape[1] == estimated.shape[2]
+    if not is_square or estimated.size == 0:
         raise ValueError(
             "Expected matrices of shape (n_annotators, n_classes, n_classes), got "
-            f"{estimated.shape}. Put one square matrix for each annotator along the "
-            "first axis."
+            f"{estimated.shape}. Put one square matrix for each annotator, of whom "
+            "there is at least one, along the first axis."
         )
     if true is None:
         return estimated, None

@@ -165,6 +165,7 @@ def test_a_display_can_be_drawn_again_in_other_colours(pyplot):
     [
         ("of shape", {"estimated": np.eye(2)}),
         ("of shape", {"estimated": np.ones((1, 2, 3))}),
+        ("at least one", {"estimated": np.ones((0, 2, 2))}),
         ("shape of the estimated", {"true": [np.eye(2)]}),
         ("2 annotators, got 1", {"annotators": ["Ann"]}),
         ("2 classes, got 3", {"classes": ["a", "b", "c"]}),
