@@ -60,16 +60,7 @@ def read_crowd(estimator, X, Y):
         If `X` is missing or superfluous, or `Y` is no crowd's or of others than those
         of the fit.
     """
-    check_is_fitted(estimator)
-    model = _last_of(estimator)
-    names = "classes_", "annotators_", "confusion_matrices_"
-    absent = [name for name in names if not hasattr(model, name)]
-    if absent:
-        raise AttributeError(
-            f"Expected a fitted estimator with {', '.join(names)}, got {model!r} "
-            f"without {', '.join(absent)}. Pass CrowdClassifier, TwoStageClassifier, "
-            "DawidSkene, or another that learns how annotators err."
-        )
+    model = crowd_model(estimator)
     if not is_crowd(Y):
         raise ValueError(
             f"Expected labels of shape (n_samples, n_annotators), got {np.shape(Y)}. "
@@ -99,7 +90,49 @@ def read_crowd(estimator, X, Y):
     return FittedCrowd(labels, log_prior, log_confusion, proba)
 
 
-def _last_of(estimator):
+def crowd_model(estimator):
+    """The fitted estimator that knows how annotators err.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, or a fitted pipeline or search that ends with one.
+
+    Returns
+    -------
+    estimator with `classes_`, `annotators_` and `confusion_matrices_`
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    AttributeError
+        If it knows no annotators.
+    """
+    check_is_fitted(estimator)
+    model = last_of(estimator)
+    names = "classes_", "annotators_", "confusion_matrices_"
+    absent = [name for name in names if not hasattr(model, name)]
+    if absent:
+        raise AttributeError(
+            f"Expected a fitted estimator with {', '.join(names)}, got {model!r} "
+            f"without {', '.join(absent)}. Pass CrowdClassifier, TwoStageClassifier, "
+            "DawidSkene, or another that learns how annotators err."
+        )
+    return model
+
+
+def last_of(estimator):
+    """The estimator that fitted pipelines and searches end with.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    estimator
+    """
     while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
         is_pipeline = isinstance(estimator, Pipeline)
         estimator = estimator.steps[-1][1] if is_pipeline else estimator.best_estimator_

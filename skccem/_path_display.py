@@ -3,7 +3,22 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ._drawing import BLUE, ORANGE, grid_place, new_axes
+from ._path_accuracy import held_out_accuracy
 from ._pyplot import import_pyplot
+
+# Of each likelihood; they differ without colour too.
+_STYLES = {
+    "joint": {"color": BLUE, "marker": "o", "linestyle": "-"},
+    "marginal": {"color": ORANGE, "marker": "s", "linestyle": "--"},
+}
+_RING = {
+    "marker": "o",
+    "linestyle": "none",
+    "markersize": 12,
+    "color": "black",
+    "markerfacecolor": "none",
+}
 
 
 class RegularizationPathDisplay:
@@ -12,6 +27,8 @@ class RegularizationPathDisplay:
     One line for each likelihood. Error bars are one standard error, over folds, of the
     difference to the candidate with the highest mean, which has none: the others whose
     bars reach up to its height, the dotted line, are as good. A ring marks the choice.
+    With the true classes, accuracy is below: what the choice, which does not know them,
+    is worth.
 
     It is recommended to use `from_estimator` to make one.
 
@@ -21,6 +38,8 @@ class RegularizationPathDisplay:
         `cv_results_` of a `CrowdClassifierCV`.
     best_index : int, default=None
         Position of the choice in it.
+    accuracy : ndarray of shape (n_candidates,), default=None
+        Held-out accuracy of each candidate.
 
     Attributes
     ----------
@@ -30,6 +49,10 @@ class RegularizationPathDisplay:
         The axes.
     lines_ : list of ErrorbarContainer
         One for each likelihood.
+    accuracy_ax_ : matplotlib Axes or None
+        The lower axes, if there are accuracies.
+    accuracy_lines_ : list of Line2D
+        In it, one for each likelihood.
 
     Examples
     --------
@@ -50,20 +73,27 @@ class RegularizationPathDisplay:
     'strength of the regulariser'
     """
 
-    def __init__(self, cv_results, *, best_index=None):
+    def __init__(self, cv_results, *, best_index=None, accuracy=None):
         self.cv_results = cv_results
         self.best_index = best_index
+        self.accuracy = accuracy
 
     @classmethod
-    def from_estimator(cls, search, *, ax=None):
-        """Draw the scores of a fitted search.
+    def from_estimator(cls, search, X=None, Y=None, *, truth=None, ax=None):
+        """Draw the scores of a fitted search, and accuracies if the truth is known.
 
         Parameters
         ----------
         search : CrowdClassifierCV
             Fitted; with ``refit=False`` too.
+        X, Y : as in the search's `fit`, default=None
+            What it was fitted to; for accuracies alone.
+        truth : array-like of shape (n_samples,), default=None
+            True classes of the items. With them, candidates are fitted again in the
+            folds of the search, without weights, which takes as long as it did.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in; with `truth`, whose place the two axes take. None makes a
+            figure.
 
         Returns
         -------
@@ -74,11 +104,25 @@ class RegularizationPathDisplay:
         ------
         sklearn.exceptions.NotFittedError
             If the search is not fitted.
+        ValueError
+            If one of `X`, `Y` and `truth` is given without the others, their lengths
+            differ, or no true class is among the labels.
         ImportError
             If matplotlib is not installed.
         """
         check_is_fitted(search, "cv_results_")
-        return cls(search.cv_results_, best_index=search.best_index_).plot(ax=ax)
+        import_pyplot()
+        absent = [part is None for part in (X, Y, truth)]
+        if any(absent) and not all(absent):
+            raise ValueError(
+                "Expected X, Y and truth together, for accuracies, or none of them, "
+                "for likelihoods alone. Pass what the search was fitted to as X and Y."
+            )
+        accuracy = None if truth is None else held_out_accuracy(search, X, Y, truth)
+        display = cls(
+            search.cv_results_, best_index=search.best_index_, accuracy=accuracy
+        )
+        return display.plot(ax=ax)
 
     def plot(self, *, ax=None):
         """Draw the scores.
@@ -86,45 +130,76 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in; with accuracies, whose place the two axes take. None makes
+            a figure.
 
         Returns
         -------
         display : RegularizationPathDisplay
             Itself.
         """
-        pyplot = import_pyplot()
-        if ax is None:
-            _, ax = pyplot.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self._make_axes(ax)
         strengths = self.cv_results["param_reg_strength"]
         means = self.cv_results["mean_test_score"]
         errors = self.cv_results["standard_error_of_difference"]
-        likelihoods = self.cv_results["param_likelihood"]
-        self.lines_ = []
-        for likelihood in dict.fromkeys(likelihoods.tolist()):
-            (shown,) = np.nonzero(likelihoods == likelihood)
-            shown = shown[np.argsort(strengths[shown])]
-            line = ax.errorbar(
+        self.lines_ = [
+            self.ax_.errorbar(
                 strengths[shown],
                 means[shown],
                 errors[shown],
-                marker="o",
-                markersize=4,
+                markersize=5,
                 capsize=3,
                 label=f"{likelihood} likelihood",
+                **_STYLES[likelihood],
             )
-            self.lines_.append(line)
-        ax.axhline(means.max(), color="grey", linestyle=":", linewidth=1)
-        if self.best_index is not None:
-            at = strengths[self.best_index], means[self.best_index]
-            ring = {"markersize": 12, "color": "black", "label": f"chosen: {at[0]:g}"}
-            ax.plot(*at, "o", markerfacecolor="none", **ring)
-        _mark_strengths(ax, strengths)
-        ax.set_xlabel("strength of the regulariser")
-        ax.set_ylabel("held-out log-likelihood per label")
-        ax.legend()
+            for likelihood, shown in self._paths()
+        ]
+        self.ax_.axhline(means.max(), color="grey", linestyle=":", linewidth=1)
+        self._mark_choice(self.ax_, means)
+        self.ax_.set_ylabel("held-out log-likelihood per label")
+        self.ax_.legend()
+        self.accuracy_lines_ = []
+        if self.accuracy is not None:
+            self._draw_accuracies(strengths)
+        lowest = self.ax_ if self.accuracy is None else self.accuracy_ax_
+        _mark_strengths(lowest, strengths)
+        lowest.set_xlabel("strength of the regulariser")
         return self
+
+    def _make_axes(self, ax):
+        """Axes of likelihoods and, if there are any, of accuracies below."""
+        self.accuracy_ax_ = None
+        if self.accuracy is None:
+            self.ax_ = new_axes(ax, (6.4, 4.8))
+            self.figure_ = self.ax_.figure
+            return
+        self.figure_, grid = grid_place(ax, (2, 1), (6.4, 7))
+        self.accuracy_ax_ = self.figure_.add_subplot(grid[1])
+        self.ax_ = self.figure_.add_subplot(grid[0], sharex=self.accuracy_ax_)
+        self.ax_.tick_params(labelbottom=False)
+
+    def _draw_accuracies(self, strengths):
+        for likelihood, shown in self._paths():
+            style = {"markersize": 5, **_STYLES[likelihood]}
+            self.accuracy_lines_ += self.accuracy_ax_.plot(
+                strengths[shown], self.accuracy[shown], **style
+            )
+        self._mark_choice(self.accuracy_ax_, self.accuracy)
+        self.accuracy_ax_.set_ylabel("held-out accuracy")
+
+    def _paths(self):
+        """Each likelihood, and its candidates in the order of strengths."""
+        strengths = self.cv_results["param_reg_strength"]
+        likelihoods = self.cv_results["param_likelihood"]
+        for likelihood in dict.fromkeys(likelihoods.tolist()):
+            (shown,) = np.nonzero(likelihoods == likelihood)
+            yield likelihood, shown[np.argsort(strengths[shown])]
+
+    def _mark_choice(self, ax, values):
+        if self.best_index is not None:
+            strength = self.cv_results["param_reg_strength"][self.best_index]
+            at = strength, values[self.best_index]
+            ax.plot(*at, **_RING, label=f"chosen: {strength:g}")
 
 
 def _mark_strengths(ax, strengths):

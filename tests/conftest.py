@@ -30,12 +30,8 @@ def crowd():
 
 @pytest.fixture
 def pyplot():
-    """``matplotlib.pyplot`` that draws without a screen; skips without matplotlib."""
-    matplotlib = pytest.importorskip("matplotlib")
-    backend = matplotlib.get_backend()
-    matplotlib.use("Agg")
+    """``matplotlib.pyplot``; skips without matplotlib."""
+    pytest.importorskip("matplotlib")
     from matplotlib import pyplot
 
-    yield pyplot
-    pyplot.close("all")
-    matplotlib.use(backend)
+    return pyplot

@@ -618,6 +618,20 @@ def test_each_task_at_scale_is_measured(task):
     assert 0 < run["mb_before"] <= run["mb"]
 
 
+def test_the_overview_is_timed_in_each_order(pyplot, tmp_path, monkeypatch):
+    import overview_speed
+
+    monkeypatch.setattr(overview_speed, "PICTURES", overview_speed.PICTURES[-1:])
+    overview_speed.main(["--quick", "--out", str(tmp_path)])
+    text = (tmp_path / "overview_speed_quick.md").read_text("utf-8")
+    assert text.count("| 2,000 | 50 | 10,000 |") == 1
+    found = overview_speed.measure(
+        aggregation_speed.large_crowd(1000), "class", "class"
+    )
+    assert 0 < found["made"] < found["drawn"]
+    assert pyplot.get_fignums() == []
+
+
 def test_dawid_skene_on_dask_is_compared_with_that_on_one_machine():
     dask = pytest.importorskip("dask")
     import distributed_aggregation

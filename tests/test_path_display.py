@@ -4,6 +4,7 @@ from sklearn.exceptions import NotFittedError
 
 from skccem import CrowdClassifier, CrowdClassifierCV
 from skccem._candidates import make_results
+from skccem._path_accuracy import held_out_accuracy
 from skccem.plotting import RegularizationPathDisplay
 
 
@@ -52,3 +53,32 @@ def test_a_search_is_drawn_into_given_axes(pyplot, crowd):
     assert display.figure_ is ax.figure
     assert display.best_index == 0
     display.figure_.canvas.draw()
+    assert display.accuracy_ax_ is None
+
+
+def test_accuracies_are_below_on_the_same_strengths(pyplot, path):
+    accuracy = np.random.default_rng(1).uniform(size=6)
+    _, axes = pyplot.subplots(1, 2, layout="constrained")
+    display = RegularizationPathDisplay(path, best_index=2, accuracy=accuracy)
+    display.plot(ax=axes[1])
+    order = np.array([1, 2, 0])
+    drawn = [line.get_ydata() for line in display.accuracy_lines_]
+    np.testing.assert_array_equal(drawn, [accuracy[order], accuracy[3 + order]])
+    assert display.accuracy_ax_.lines[-1].get_ydata() == accuracy[2]
+    display.figure_.canvas.draw()
+    upper, lower = display.ax_.get_position(), display.accuracy_ax_.get_position()
+    assert upper.y0 > lower.y1
+    assert upper.x0 == lower.x0 > axes[0].get_position().x1
+    assert display.ax_.get_xlim() == display.accuracy_ax_.get_xlim()
+
+
+def test_the_truth_adds_the_accuracies_of_the_candidates(pyplot, crowd):
+    X, labels, truth = crowd
+    clf = CrowdClassifier(hidden_layer_sizes=(4,), max_epochs=1, random_state=0)
+    search = CrowdClassifierCV(clf, reg_strengths=[0], cv=2, refit=False)
+    search.fit(X, labels)
+    display = RegularizationPathDisplay.from_estimator(search, X, labels, truth=truth)
+    expected = held_out_accuracy(search, X, labels, truth)
+    np.testing.assert_array_equal(display.accuracy_lines_[0].get_ydata(), expected)
+    with pytest.raises(ValueError, match="Expected X, Y and truth together"):
+        RegularizationPathDisplay.from_estimator(search, truth=truth)

@@ -2,139 +2,32 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.exceptions import NotFittedError
 
-from skccem import CrowdLabels, DawidSkene
-from skccem.plotting import ConfusionMatricesDisplay
-from skccem.simulation import make_confusion_matrices, make_crowd_labels
+from skccem import plotting
 
-
-@pytest.fixture(scope="module")
-def fitted():
-    matrices = make_confusion_matrices(12, 10, random_state=0)
-    y = np.random.default_rng(0).integers(10, size=500)
-    labels = make_crowd_labels(y, matrices, labels_per_item=4, random_state=0)
-    return DawidSkene(random_state=0, max_iter=1000).fit(labels), matrices
+DRAWN = {
+    "AnnotatorRankingDisplay": ("from_report", {}),
+    "ConfusionMatricesDisplay": ("from_matrices", [np.eye(2)]),
+    "LabelOverviewDisplay": ("from_labels", [[0, 1]]),
+    "RegularizationPathDisplay": ("plot", {}),
+    "TrainingCurvesDisplay": ("plot", [{"train_log_likelihood": -1.0}]),
+}
 
 
-def drawn(display):
-    return np.array(
-        [[np.ma.getdata(image.get_array()) for image in row] for row in display.images_]
-    )
-
-
-def test_the_estimator_is_drawn_above_the_truth_on_one_scale(pyplot, fitted):
-    model, true = fitted
-    display = ConfusionMatricesDisplay.from_estimator(model, true=true)
-    assert display.axes_.shape == (2, 10)
-    np.testing.assert_allclose(drawn(display)[0], model.confusion_matrices_[:10])
-    np.testing.assert_allclose(drawn(display)[1], true[:10])
-    assert {image.get_clim() for image in display.images_.ravel()} == {(0, 1)}
-    assert display.axes_[0, 3].get_title() == "annotator 3"
-    assert display.colorbar_.ax.get_ylabel() == "P(answer | true class)"
-
-
-def test_chosen_annotators_are_drawn_in_their_order(pyplot, fitted):
-    model, true = fitted
-    display = ConfusionMatricesDisplay.from_estimator(
-        model, true=true, annotators=[11, 2]
-    )
-    np.testing.assert_allclose(drawn(display)[0], model.confusion_matrices_[[11, 2]])
-    np.testing.assert_allclose(drawn(display)[1], true[[11, 2]])
-    titles = [cell.get_title() for cell in display.axes_[0]]
-    assert titles == ["annotator 11", "annotator 2"]
-
-
-def test_names_stand_at_the_edges_and_nothing_overlaps(pyplot):
-    labels = CrowdLabels.from_matrix(
-        [["cat", "dog"], ["dog", "dog"]], annotators=["a rather long $name", "b"]
-    )
-    model = DawidSkene().fit(labels)
-    display = ConfusionMatricesDisplay.from_estimator(model, true=[np.eye(2)] * 2)
-    display.figure_.canvas.draw()
-    renderer = display.figure_.canvas.get_renderer()
-
-    def shown(ticks):
-        return [tick.get_text() for tick in ticks if tick.get_visible()]
-
-    assert shown(display.axes_[1, 0].get_yticklabels()) == ["cat", "dog"]
-    assert shown(display.axes_[1, 1].get_xticklabels()) == ["cat", "dog"]
-    assert display.axes_[0, 0].get_title() == "a rather long\n\\$name"
-    boxes = [cell.get_tightbbox(renderer) for cell in display.axes_.ravel()]
-    assert not any(
-        first.overlaps(second) for i, first in enumerate(boxes) for second in boxes[:i]
-    )
-
-
-def test_only_small_matrices_have_numbers_and_many_classes_fewer_names(pyplot):
-    small = ConfusionMatricesDisplay.from_matrices(
-        make_confusion_matrices(2, 3, kind="symmetric", accuracy=[1.0, 0.5])
-    )
-    texts = [[text.get_text() for text in cell.texts] for cell in small.axes_[0]]
-    assert texts == [
-        ["1.00", ".00", ".00", ".00", "1.00", ".00", ".00", ".00", "1.00"],
-        [".50", ".25", ".25", ".25", ".50", ".25", ".25", ".25", ".50"],
-    ]
-    large = ConfusionMatricesDisplay.from_matrices(make_confusion_matrices(2, 40))
-    assert not large.axes_[0, 0].texts
-    assert len(large.axes_[0, 0].get_xticks()) <= 12
-
-
-def test_unknown_rows_are_grey_and_without_numbers(pyplot):
-    true = np.array([np.eye(2)])
-    true[0, 1] = np.nan
-    display = ConfusionMatricesDisplay.from_matrices([np.eye(2)], true)
-    cell, image = display.axes_[1, 0], display.images_[1, 0]
-    assert len(cell.texts) == 2
-    red, green, blue, _ = image.to_rgba(image.get_array())[1, 0]
-    assert red == green == blue < 1
-
-
-def test_the_picture_takes_the_place_of_given_axes(pyplot):
-    figure, (left, right) = pyplot.subplots(1, 2, layout="constrained")
-    display = ConfusionMatricesDisplay.from_matrices(
-        make_confusion_matrices(3, 3), ax=right
-    )
-    figure.canvas.draw()
-    assert display.figure_ is figure
-    assert not right.axison
-    edge = left.get_position().x1
-    assert all(cell.get_position().x0 > edge for cell in display.axes_.ravel())
-    free = figure.add_axes((0, 0, 1, 1))
-    with pytest.raises(ValueError, match="one of a grid"):
-        ConfusionMatricesDisplay.from_matrices([np.eye(2)], ax=free)
-
-
-def test_a_display_can_be_drawn_again_in_other_colours(pyplot):
-    display = ConfusionMatricesDisplay.from_matrices([np.eye(2)])
-    first = display.figure_
-    assert display.plot(cmap="Greens") is display
-    assert display.figure_ is not first
-    assert display.images_[0, 0].get_cmap().name == "Greens"
-
-
-@pytest.mark.parametrize(
-    ("match", "arguments"),
-    [
-        ("of shape", {"estimated": np.eye(2)}),
-        ("of shape", {"estimated": np.ones((1, 2, 3))}),
-        ("shape of the estimated", {"true": [np.eye(2)]}),
-        ("2 annotators, got 1", {"annotators": ["Ann"]}),
-        ("2 classes, got 3", {"classes": ["a", "b", "c"]}),
-    ],
-)
-def test_what_does_not_fit_is_an_error(match, arguments):
-    arguments = {"estimated": [np.eye(2)] * 2} | arguments
-    with pytest.raises(ValueError, match=match):
-        ConfusionMatricesDisplay.from_matrices(**arguments)
-
-
-def test_an_estimator_must_be_fitted():
-    with pytest.raises(NotFittedError):
-        ConfusionMatricesDisplay.from_estimator(DawidSkene())
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
+@pytest.mark.parametrize("name", plotting.__all__)
+def test_without_matplotlib_the_extra_is_named(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    display = getattr(plotting, name)
+    method, argument = DRAWN[name]
+    draw = display(argument).plot if method == "plot" else getattr(display, method)
+    arguments = [] if method == "plot" else [argument]
     with pytest.raises(ImportError, match=r"pip install 'skccem\[plot\]'"):
-        ConfusionMatricesDisplay.from_matrices([np.eye(2)])
+        draw(*arguments)
+
+
+@pytest.mark.parametrize("name", plotting.__all__)
+def test_displays_are_those_of_scikit_learn(name):
+    display = getattr(plotting, name)
+    assert any(method.startswith("from_") for method in vars(display))
+    assert callable(display.plot)
+    assert display.__module__.startswith("skccem._")
