@@ -139,6 +139,39 @@ def class_rows(labels, items):
     ]
 
 
+def diagnostics_of(found):
+    """What the checks of identifiability say, or None without them.
+
+    Parameters
+    ----------
+    found : IdentifiabilityReport or None
+
+    Returns
+    -------
+    dict or None
+        `summary`, and `rows` of check, result, value, expected, and words.
+    """
+    if found is None:
+        return None
+    rows = [
+        [
+            check.Index + " (decides)" * bool(check.decides),
+            "passed" if check.passed else "failed",
+            f"{check.value:.3g}",
+            str(check.threshold),
+            str(check.meaning),
+            str(check.what_to_do) or MISSING,
+        ]
+        for check in found.checks.itertuples()
+    ]
+    n_failed = sum(row[1] == "failed" for row in rows)
+    summary = (
+        f"Whether labels and fit say anything about the classes: {found.verdict}. "
+        f"{counted(len(rows), 'check')}, of which {n_failed} failed."
+    )
+    return {"summary": summary, "rows": rows}
+
+
 def audit_rows(audit):
     return [
         {

@@ -14,6 +14,7 @@ from ._report_rows import (
     annotators_note,
     audit_rows,
     class_rows,
+    diagnostics_of,
     item_rows,
     items_note,
     percents_of,
@@ -160,7 +161,7 @@ def report(
         "texts": texts is not None,
         "classes": class_rows(labels, items),
         "classes_note": "Items by the consensus.",
-        "diagnostics": None,
+        "diagnostics": diagnostics_of(diagnostics),
         "settings": _settings(clf),
         "versions": _versions(),
         "data": {

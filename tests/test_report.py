@@ -2,8 +2,9 @@
 
 import builtins
 import re
-import shutil
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from skccem._report_rows import percents_of
 from skccem.report import report
 from skccem.reports import annotator_report, consensus
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from browser import open_browser
 
 HOSTILE = [
     "<script>document.title = 'stolen'</script>",
@@ -192,20 +196,11 @@ def test_without_jinja_the_error_names_the_extra(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver on the path")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(driver)
-    with webdriver.Chrome(options=options, service=service) as found:
-        yield found
+    try:
+        with open_browser() as found:
+            yield found
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 def cells(browser, column):
