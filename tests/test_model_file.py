@@ -49,7 +49,7 @@ def test_the_file_has_the_mode_of_any_other_or_of_the_one_it_replaces(file):
 def test_a_link_stays_a_link(file):
     link = file.with_name("link")
     link.symlink_to(file)
-    write_model(link, {"new": 1}, {})
+    write_model(link, {"new": 1}, TENSORS)
     assert link.is_symlink()
     assert read_model(file)[0]["new"] == 1
 
@@ -154,7 +154,10 @@ def test_more_text_than_the_format_has_room_for_is_refused(file, monkeypatch):
 
 
 def test_the_room_for_text_is_what_safetensors_has():
-    for more, message in ((0, "invalid header length"), (1, "header too large")):
+    for more, message in (
+        (0, "(?i)invalid ?header ?length"),
+        (1, "(?i)header ?too ?large"),
+    ):
         size = _model_file._MOST_BYTES + more
         with pytest.raises(safetensors.SafetensorError, match=message):
             safetensors.deserialize(size.to_bytes(8, "little"))
