@@ -1,10 +1,9 @@
 """Kills processes that replace a file, and looks at what they leave.
 
-``python killed_while_saving.py FOLDER N`` prints, as JSON, how often the old and how
-often the new file was there after a kill; it fails where neither was.
+``python killed_while_saving.py FOLDER N`` kills N processes at random moments, and some
+at the steps of saving; it fails where neither the old nor the new file is there.
 """
 
-import json
 import os
 import signal
 import sys
@@ -19,9 +18,12 @@ from skccem._model_file import read_model, write_model
 # Bytes; enough for a kill to hit the writing.
 SIZE = 2_000_000
 
+# Functions of `os` before which a process is killed: the file is the old one.
+STEPS = ("chmod", "fsync", "replace")
+
 
 def save(path, number):
-    """A file in which everything is this number."""
+    """Write a file in which everything is this number."""
     tensors = {
         name: torch.full((SIZE // 16,), number, dtype=torch.int64) for name in "ab"
     }
@@ -29,11 +31,40 @@ def save(path, number):
 
 
 def number_in(path):
+    """The number of a file."""
     document, tensors = read_model(path)
     number = document["number"]
     for tensor in tensors.values():
         assert (tensor == number).all(), "a file is of two fits"
     return number
+
+
+def kill_one(path, number, step, delay):
+    """Kill a process that saves: so many seconds after it gets to a step."""
+    reader, writer = os.pipe()
+
+    def arrive(*args, **kwargs):
+        os.write(writer, b"x")
+        # Far longer than it takes to be killed.
+        time.sleep(600)
+
+    child = os.fork()
+    if not child:
+        if step == "begin":
+            os.write(writer, b"x")
+        elif step != "end":
+            setattr(os, step, arrive)
+        save(path, number)
+        arrive()
+    if step == "begin":
+        os.read(reader, 1)
+        time.sleep(delay)
+    else:
+        assert os.read(reader, 1), f"{step} is no step of saving"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
 
 
 def main(folder, n_kills):
@@ -42,26 +73,21 @@ def main(folder, n_kills):
     started = time.perf_counter()
     save(path, 0)
     duration = time.perf_counter() - started
-    rng = np.random.default_rng(0)
-    counts = {"old": 0, "new": 0, "left behind": 0}
+    delays = np.random.default_rng(0).uniform(0, 1.5 * duration, size=n_kills)
+    kills = [("begin", delay) for delay in delays]
+    kills += [(step, 0) for step in (*STEPS, "end")]
     current = 0
-    for number in range(1, n_kills + 1):
-        child = os.fork()
-        if not child:
-            save(path, number)
-            # Killed in any case, so that all end alike.
-            time.sleep(60)
-        time.sleep(rng.uniform(0, 1.5 * duration))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    for number, (step, delay) in enumerate(kills, 1):
+        kill_one(path, number, step, delay)
         found = number_in(path)
-        assert found in (current, number), f"{found} after {current} and {number}"
-        counts["new" if found == number else "old"] += 1
+        if step == "begin":
+            assert found in (current, number), f"{found} after {current} and {number}"
+        else:
+            assert found == (number if step == "end" else current), f"{found} at {step}"
         current = found
-    left = [file for file in Path(folder).iterdir() if file != path]
-    assert all(file.name.startswith(".") for file in left)
-    counts["left behind"] = len(left)
-    print(json.dumps(counts))
+    left = [file.name for file in Path(folder).iterdir() if file != path]
+    assert len(left) >= len(STEPS)
+    assert all(name.startswith(".") and ".tmp" in name for name in left), left
 
 
 if __name__ == "__main__":
