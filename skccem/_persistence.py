@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from sklearn.utils._metadata_requests import SIMPLE_METHODS
 from sklearn.utils.validation import check_is_fitted
 
 from ._model_file import damaged, read_model, write_model
@@ -10,6 +11,9 @@ from ._stored_values import NotStorable, Reader, Writer
 
 # What a fit sets beside public attributes, whose names end with an underscore.
 _PRIVATE = {"_item_shape", "_log_confusion", "_log_weight", "_stream", "_tie_seed"}
+
+# What scikit-learn's `set_fit_request` and its like set.
+_ROUTING = "_metadata_request"
 
 # Kinds of dtype and axes of what a fit sets: annotators, classes, and any number "n".
 _SHAPES = {
@@ -180,6 +184,11 @@ class FileMethods:
         except ValueError as error:
             raise damaged(path, error) from error
         estimator = cls(**(known | params))
+        routing = fitted.pop(_ROUTING, None)
+        try:
+            _request(estimator, routing)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise damaged(path, error) from error
         estimator._from_data(fitted, path)
         return estimator
 
@@ -202,7 +211,13 @@ class FileMethods:
     def _to_data(self):
         """What the fit set, by attribute, as values that a ``Writer`` takes."""
         params = self.get_params(deep=False)
-        return {key: value for key, value in vars(self).items() if key not in params}
+        data = {key: value for key, value in vars(self).items() if key not in params}
+        if _ROUTING in data:
+            data[_ROUTING] = {
+                method: dict(getattr(data[_ROUTING], method).requests)
+                for method in SIMPLE_METHODS
+            }
+        return data
 
     def _from_data(self, fitted, path):
         """Set what ``_to_data`` returned, on an estimator with the same parameters."""
@@ -211,7 +226,26 @@ class FileMethods:
 
 def _is_known(name):
     is_public = name.isidentifier() and name.endswith("_") and not name.startswith("_")
-    return is_public or name in _PRIVATE
+    return is_public or name in _PRIVATE or name == _ROUTING
+
+
+def _request(estimator, routing):
+    """Let an estimator ask for the metadata that another one asked for.
+
+    Parameters
+    ----------
+    estimator : estimator
+    routing : dict of dict, or None
+        For each method the names of metadata and whether, or as what, they are asked
+        for; None for those of the class.
+    """
+    if routing is None:
+        return
+    request = estimator._get_metadata_request()
+    for method in SIMPLE_METHODS:
+        for name, alias in routing[method].items():
+            getattr(request, method).add_request(param=name, alias=alias)
+    setattr(estimator, _ROUTING, request)
 
 
 def _check_given(cls, path, stored, to_give, given):

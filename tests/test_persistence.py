@@ -13,6 +13,7 @@ import safetensors
 import safetensors.torch
 import torch
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -214,6 +215,18 @@ def test_parameters_that_are_not_data_are_asked_for(crowd, file):
     ):
         Mine.load(file, note=len, smoothing=1)
     assert Mine.load(file, note=len).note is len
+
+
+def test_requested_metadata_are_requested_again(crowd, file):
+    with config_context(enable_metadata_routing=True):
+        for model in (DawidSkene().fit(crowd[1]), CrowdClassifier(**SMALL)):
+            model.set_fit_request(gold="expert", sample_weight=True)
+            if isinstance(model, CrowdClassifier):
+                model.fit(*crowd[:2])
+            again = saved_and_loaded(model, file)
+            for one in (again, clone(again)):
+                requests = one.get_metadata_routing().fit.requests
+                assert requests == {"gold": "expert", "sample_weight": True}
 
 
 def test_what_is_not_data_among_results_is_named_before_a_file_is_written(crowd, file):
