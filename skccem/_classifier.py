@@ -36,6 +36,7 @@ from ._probability import mean_over_labelled
 from ._processes import Processes
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
+from ._stored_nets import NetFileMethods
 from ._streaming import Stream, StreamMethods
 from ._targets import (
     active_annotators,
@@ -54,7 +55,9 @@ from ._trained_items import (
 )
 
 
-class CrowdClassifier(StreamMethods, OutlierMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifier(
+    StreamMethods, NetFileMethods, OutlierMethods, ClassifierMixin, BaseEstimator
+):
     """Classifier learned from the labels of many unreliable annotators.
 
     A network ``f`` that classifies items and one confusion matrix ``B_m`` for each

@@ -86,7 +86,7 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         log_posterior = np.empty((data.labels.n_samples, n_classes))
         predicted = run(
             delayed(predict_part)(
-                _settings_of(estimator),
+                settings_of(estimator),
                 data,
                 annotators,
                 part,
@@ -109,7 +109,7 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         nets = list(nets)
         for net in run(
             delayed(train_on_posterior)(
-                _settings_of(estimator), dataset, n_classes, max_epochs, seed, device
+                settings_of(estimator), dataset, n_classes, max_epochs, seed, device
             )
             for seed in net_seeds
         ):
@@ -171,8 +171,17 @@ def mean_log_posterior(log_posteriors):
     return mean.reshape(shape)
 
 
-def _settings_of(estimator):
-    """The settings, with callbacks of its own, and what is known of `X`, but no fit."""
+def settings_of(estimator):
+    """The settings, with callbacks of its own, and what is known of `X`, but no fit.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+
+    Returns
+    -------
+    CrowdClassifier
+    """
     params = estimator.get_params(deep=False)
     # Those that only watch need not be of a kind that can be copied.
     params["callbacks"] = copy.deepcopy(acting_callbacks(estimator.callbacks))

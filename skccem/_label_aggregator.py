@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._annotations import CrowdLabels, check_crowd_labels
 from ._em import e_step, run_em, used_labels
 from ._gold import check_gold, with_gold
+from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
@@ -52,7 +53,7 @@ def _content_generator(seed, labels):
     return np.random.RandomState([seed, content])
 
 
-class LabelAggregator(BaseEstimator):
+class LabelAggregator(FileMethods, BaseEstimator):
     """What the label-only estimators share: input checks and predictions."""
 
     def fit_predict(self, Y, y=None, sample_weight=None):

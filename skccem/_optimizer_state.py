@@ -30,7 +30,7 @@ def take_over(old, new, rows, at_rest):
     for name, parameter in new.module_.named_parameters():
         if name not in before:
             continue
-        state = _state_of(old.optimizer_, before[name])
+        state = state_of(old.optimizer_, before[name])
         if name == "answer_logits":
             state = {
                 key: _take_rows(value, rows, at_rest if key in _MOMENTUM else None)
@@ -45,7 +45,19 @@ def take_over(old, new, rows, at_rest):
             }
 
 
-def _state_of(optimizer, parameter):
+def state_of(optimizer, parameter):
+    """What an optimiser remembers of a parameter.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    parameter : Tensor
+        With rows that are all as of now.
+
+    Returns
+    -------
+    dict
+    """
     if isinstance(optimizer, RowAdam | RowAdamW):
         return optimizer.whole_state(parameter)
     return optimizer.state.get(parameter, {})

@@ -1,0 +1,371 @@
+"""The networks of ``CrowdClassifier`` and its stream as data, and back."""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from skorch.history import History
+from torch.nn.parameter import is_lazy
+
+from ._annotations import CrowdLabels
+from ._ensemble import settings_of
+from ._features import n_items
+from ._fitting import new_backbone
+from ._model_file import damaged
+from ._net_settings import OPTIMIZERS, choose_device, new_net
+from ._network import CrowdNetwork, make_backbone
+from ._optimizer_state import state_of
+from ._persistence import FileMethods
+from ._random_state import reproducible
+from ._refitting import PosteriorLoss
+from ._replay import Replay
+from ._streaming import Stream
+
+# Settings that a net has from its fit, whatever those of the estimator are by now.
+_SETTINGS = ("max_epochs", "batch_size", "iterator_valid__batch_size", "precision")
+
+
+class StoredNet(NamedTuple):
+    """A trained net as data."""
+
+    seed: int
+    settings: dict
+    # One dict an epoch.
+    history: list
+    # As of torch's `state_dict`.
+    state: dict
+    # Names of parameters that are not trained.
+    frozen: list
+    # Name of the optimiser's class.
+    optimizer: str
+    # What that remembers, by name of the parameter.
+    remembered: dict
+
+
+class NetFileMethods(FileMethods):
+    """Mixin of ``CrowdClassifier``: `save` and `load`."""
+
+    _needed = (
+        *FileMethods._needed,
+        "_item_shape",
+        "_log_confusion",
+        "_log_weight",
+        "_stream",
+        "aggregated_proba_",
+        "history_",
+        "n_iter_",
+        "n_labels_per_annotator_",
+        "nets_",
+        "outlier_share_",
+    )
+
+    def _to_data(self):
+        check_perceptron(self)
+        data = super()._to_data()
+        # The first of `nets_`.
+        del data["net_"]
+        data["nets_"] = [net_to_data(net) for net in self.nets_]
+        data["_stream"] = stream_to_data(self._stream)
+        return data
+
+    def _from_data(self, fitted, path):
+        stored = fitted.pop("nets_")
+        vars(self).update(fitted)
+        try:
+            self._stream = stream_from_data(self._stream)
+            _check_numbers(self)
+            nets = [StoredNet(**data) for data in stored]
+            _check_nets(self, nets)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise damaged(path, error) from error
+        device = choose_device(self.device)
+        self.nets_ = [
+            net_from_data(self, net, device, path, coupled=net is nets[0])
+            for net in nets
+        ]
+        self.net_ = self.nets_[0]
+
+
+def check_perceptron(estimator):
+    """Raise unless the settings still are those of the trained perceptron.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+        Fitted. A `module` is asked for when it is loaded.
+
+    Raises
+    ------
+    ValueError
+        If `load` could not make it from them.
+    """
+    if estimator.module is not None:
+        return
+    network = estimator.net_.network
+    items = _like_items(estimator, network.answer_logits.dtype)
+    with torch.device("meta"):
+        made = new_backbone(estimator, items, network.n_classes)
+    trained = network.backbone
+    if repr(made) != repr(trained):
+        raise ValueError(
+            f"Expected the settings of the fit, got others, which make {made} and not "
+            f"the trained {trained}. Set module, hidden_layer_sizes and dropout as "
+            "they were, or fit again."
+        )
+
+
+def net_to_data(net):
+    """What a trained net is, for a ``Writer``.
+
+    Parameters
+    ----------
+    net : CrowdNet
+
+    Returns
+    -------
+    dict
+        Of the names of `StoredNet`.
+    """
+    network = _plain(net.module_)
+    named = list(network.named_parameters())
+    return StoredNet(
+        net.seed,
+        {name: getattr(net, name) for name in _SETTINGS if hasattr(net, name)},
+        list(net.history),
+        dict(network.state_dict()),
+        [name for name, parameter in named if not parameter.requires_grad],
+        type(net.optimizer_).__name__,
+        {name: dict(state_of(net.optimizer_, parameter)) for name, parameter in named},
+    )._asdict()
+
+
+def net_from_data(estimator, stored, device, path, *, coupled):
+    """A net that predicts as the stored one, and from which training can go on.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+        With the settings and fitted attributes of the stored one.
+    stored : StoredNet
+    device : str
+    path : str or path-like
+        Of the file, for errors.
+    coupled : bool
+        Whether it is trained on labels.
+
+    Returns
+    -------
+    CrowdNet
+
+    Raises
+    ------
+    ValueError
+        If its parameters are not those of the estimator's `module`, or what the
+        optimiser remembers not that of `optimizer`.
+    """
+    # Callbacks of others than the coupled one are copies.
+    settings = copy.copy(estimator) if coupled else settings_of(estimator)
+    # It is one process that loads it.
+    settings.accelerator = None
+    changes = {} if coupled else {"criterion": PosteriorLoss}
+    logits, n_classes = stored.state["answer_logits"], len(estimator.classes_)
+    items = None
+    with reproducible(estimator.module, stored.seed, device):
+        if estimator.module is None:
+            items = _like_items(estimator, logits.dtype)
+            backbone = new_backbone(estimator, items, n_classes)
+        else:
+            backbone = make_backbone(
+                estimator.module,
+                estimator.module_params or {},
+                getattr(estimator, "n_features_in_", None),
+                n_classes,
+            )
+        network = CrowdNetwork(
+            backbone,
+            logits.transpose(1, 2),
+            outlier_logits=stored.state.get("outlier_logits"),
+        )
+        _load_state(network, stored.state, path)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name not in stored.frozen)
+        net = new_net(
+            settings, network, items, stored.seed, device, **stored.settings, **changes
+        )
+        net.initialize()
+    _remind(net, stored, path, known=estimator.optimizer in OPTIMIZERS)
+    net.history_ = History(stored.history)
+    return net
+
+
+def stream_to_data(stream):
+    """What `partial_fit` goes on from, for a ``Writer``.
+
+    Parameters
+    ----------
+    stream : Stream
+
+    Returns
+    -------
+    dict
+    """
+    replay = stream.replay
+    return stream._asdict() | {"replay": None if replay is None else replay._asdict()}
+
+
+def stream_from_data(data):
+    """What `stream_to_data` was given.
+
+    Parameters
+    ----------
+    data : dict
+
+    Returns
+    -------
+    Stream
+
+    Raises
+    ------
+    ValueError
+        If it contradicts itself.
+    """
+    replay = None if data["replay"] is None else Replay(**data["replay"])
+    stream = Stream(**(data | {"replay": replay}))
+    counts = stream.seed, stream.n_epochs, stream.n_calls
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError(f"the stream has the counts {counts}")
+    if replay is None:
+        return stream
+    if not isinstance(replay.labels, CrowdLabels):
+        raise ValueError("the sample of earlier items has no labels")
+    lengths = {n_items(replay.X), len(replay.labels)}
+    if replay.weight is not None:
+        lengths.add(len(replay.weight))
+    if len(lengths) > 1:
+        raise ValueError(f"the sample of earlier items has parts of lengths {lengths}")
+    return stream
+
+
+def _check_numbers(estimator):
+    """Raise a ValueError unless attributes that are no large arrays are of use."""
+    in_network = estimator._stream.in_network
+    if in_network.dtype != bool or in_network.shape != (estimator.n_annotators_,):
+        raise ValueError("the stream is of other annotators")
+    replay = estimator._stream.replay
+    if replay is not None and not np.array_equal(
+        replay.labels.classes, estimator.classes_
+    ):
+        raise ValueError("the sample of earlier items has other classes")
+    log_weight = estimator._log_weight
+    if log_weight is not None and np.shape(log_weight) != (3,):
+        raise ValueError(f"_log_weight has the shape {np.shape(log_weight)}")
+    n_features = getattr(estimator, "n_features_in_", None)
+    if estimator.module is None and type(n_features) is not int:
+        raise ValueError(f"n_features_in_ is {n_features!r}")
+
+
+def _check_nets(estimator, nets):
+    """Raise a ValueError unless nets have known settings and the matrices needed."""
+    n_classes = len(estimator.classes_)
+    coupled = int(estimator._stream.in_network.sum())
+    if not nets:
+        raise ValueError("there are no networks")
+    for number, net in enumerate(nets):
+        unknown = sorted(net.settings.keys() - set(_SETTINGS))
+        if unknown or type(net.seed) is not int:
+            raise ValueError(f"the network {number} has settings {unknown}")
+        shape = (0 if number else coupled, n_classes, n_classes)
+        logits = net.state["answer_logits"]
+        if tuple(logits.shape) != shape:
+            raise ValueError(
+                f"the network {number} has matrices of the shape {tuple(logits.shape)}"
+                f", which should be {shape}"
+            )
+
+
+def _like_items(estimator, dtype):
+    """No items, of the width and type of those that the perceptron was trained on."""
+    dtype = np.float64 if dtype == torch.float64 else np.float32
+    return np.empty((0, estimator.n_features_in_), dtype=dtype)
+
+
+def _load_state(network, state, path):
+    """Give a network its parameters and buffers, of the very types and shapes."""
+    expected = _kinds(network.state_dict())
+    got = _kinds(state)
+    differ = sorted(
+        name
+        for name in expected.keys() | got.keys()
+        # A lazy parameter takes any shape.
+        if expected.get(name, "absent") not in (got.get(name, "absent"), "lazy")
+    )
+    if differ:
+        first = differ[0]
+        raise ValueError(
+            f"Expected the weights of the module in {path}, but of {len(differ)} the "
+            f"type or shape is another, such as of {first}: the module has "
+            f"{expected.get(first, 'none')}, the file {got.get(first, 'none')}. Give "
+            "the module, or the class and its module_params, of the fit."
+        )
+    network.load_state_dict(state)
+
+
+def _kinds(state):
+    """For each entry of a `state_dict` its type and shape as text."""
+    kinds = {}
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            kinds[name] = "further state"
+        elif is_lazy(value):
+            kinds[name] = "lazy"
+        else:
+            kinds[name] = f"{value.dtype} of the shape {tuple(value.shape)}"
+    return kinds
+
+
+def _remind(net, stored, path, known):
+    """Let a new optimiser remember what the stored one did.
+
+    Parameters
+    ----------
+    net : CrowdNet
+        Initialised.
+    stored : StoredNet
+    path : str or path-like
+    known : bool
+        Whether the optimiser is one of torch's, which trust the shapes.
+    """
+    optimizer = net.optimizer_
+    remembered = {name: state for name, state in stored.remembered.items() if state}
+    if not remembered:
+        return
+    if type(optimizer).__name__ != stored.optimizer:
+        raise ValueError(
+            f"Expected the optimizer {stored.optimizer} of the fit in {path}, got "
+            f"{type(optimizer).__name__}. Give the class of the fit."
+        )
+    named = dict(_plain(net.module_).named_parameters())
+    states = {}
+    for name, state in remembered.items():
+        if name not in named:
+            raise damaged(path, f"there is no parameter {name} to be optimised")
+        for key, value in state.items():
+            shape = value.shape if isinstance(value, torch.Tensor) else ()
+            if known and shape not in ((), named[name].shape):
+                raise damaged(path, f"{key} of {name} has the shape {tuple(shape)}")
+        states[id(named[name])] = state
+    whole = optimizer.state_dict()
+    for group, numbers in zip(
+        optimizer.param_groups, whole["param_groups"], strict=True
+    ):
+        for parameter, number in zip(group["params"], numbers["params"], strict=True):
+            if id(parameter) in states:
+                whole["state"][number] = states[id(parameter)]
+    # It brings them to the device, too.
+    optimizer.load_state_dict(whole)
+
+
+def _plain(module):
+    """A module without the wrapper of ``torch.compile``, which renames parameters."""
+    return getattr(module, "_orig_mod", module)
