@@ -36,7 +36,7 @@ from ._probability import mean_over_labelled
 from ._processes import Processes
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
-from ._stored_nets import NetFileMethods
+from ._stored_classifier import NetFileMethods
 from ._streaming import Stream, StreamMethods
 from ._targets import (
     active_annotators,

@@ -69,8 +69,13 @@ def write_model(path, document, tensors):
         )
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     try:
+        # Some versions of safetensors make files that only their owner can read.
+        with open(temporary, "xb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.stat(path).st_mode
         safetensors.torch.save_file(tensors, temporary, metadata={_KEY: text})
-        _copy_mode(path, temporary)
+        os.chmod(temporary, mode & 0o777)
         _to_disk(temporary, os.O_RDWR)
         os.replace(temporary, path)
     except BaseException:
@@ -162,12 +167,6 @@ def damaged(path, why):
         f"Expected a file as `save` wrote it, but {os.fspath(path)} was changed or is "
         f"damaged: {why}. Copy or save it again."
     )
-
-
-def _copy_mode(path, temporary):
-    """Let others read and write a file as they could the one that it replaces."""
-    with contextlib.suppress(FileNotFoundError):
-        os.chmod(temporary, os.stat(path).st_mode & 0o777)
 
 
 def _to_disk(path, flags):

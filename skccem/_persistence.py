@@ -185,7 +185,7 @@ class FileMethods:
 
     def _encode_fitted(self, writer):
         encoded = {}
-        for name, value in self._to_data().items():
+        for name, value in sorted(self._to_data().items()):
             try:
                 if not _is_known(name):
                     raise NotStorable("it is not set by fit")

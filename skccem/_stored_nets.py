@@ -1,4 +1,4 @@
-"""The networks of ``CrowdClassifier`` and its stream as data, and back."""
+"""Trained nets as data, and back."""
 
 import copy
 from typing import NamedTuple
@@ -8,19 +8,14 @@ import torch
 from skorch.history import History
 from torch.nn.parameter import is_lazy
 
-from ._annotations import CrowdLabels
 from ._ensemble import settings_of
-from ._features import n_items
 from ._fitting import new_backbone
 from ._model_file import damaged
-from ._net_settings import OPTIMIZERS, choose_device, new_net
+from ._net_settings import OPTIMIZERS, new_net
 from ._network import CrowdNetwork, make_backbone
 from ._optimizer_state import state_of
-from ._persistence import FileMethods
 from ._random_state import reproducible
 from ._refitting import PosteriorLoss
-from ._replay import Replay
-from ._streaming import Stream
 
 # Settings that a net has from its fit, whatever those of the estimator are by now.
 _SETTINGS = ("max_epochs", "batch_size", "iterator_valid__batch_size", "precision")
@@ -41,50 +36,6 @@ class StoredNet(NamedTuple):
     optimizer: str
     # What that remembers, by name of the parameter.
     remembered: dict
-
-
-class NetFileMethods(FileMethods):
-    """Mixin of ``CrowdClassifier``: `save` and `load`."""
-
-    _needed = (
-        *FileMethods._needed,
-        "_item_shape",
-        "_log_confusion",
-        "_log_weight",
-        "_stream",
-        "aggregated_proba_",
-        "history_",
-        "n_iter_",
-        "n_labels_per_annotator_",
-        "nets_",
-        "outlier_share_",
-    )
-
-    def _to_data(self):
-        check_perceptron(self)
-        data = super()._to_data()
-        # The first of `nets_`.
-        del data["net_"]
-        data["nets_"] = [net_to_data(net) for net in self.nets_]
-        data["_stream"] = stream_to_data(self._stream)
-        return data
-
-    def _from_data(self, fitted, path):
-        stored = fitted.pop("nets_")
-        vars(self).update(fitted)
-        try:
-            self._stream = stream_from_data(self._stream)
-            _check_numbers(self)
-            nets = [StoredNet(**data) for data in stored]
-            _check_nets(self, nets)
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise damaged(path, error) from error
-        device = choose_device(self.device)
-        self.nets_ = [
-            net_from_data(self, net, device, path, coupled=net is nets[0])
-            for net in nets
-        ]
-        self.net_ = self.nets_[0]
 
 
 def check_perceptron(estimator):
@@ -138,6 +89,41 @@ def net_to_data(net):
         type(net.optimizer_).__name__,
         {name: dict(state_of(net.optimizer_, parameter)) for name, parameter in named},
     )._asdict()
+
+
+def check_stored_net(stored, shape):
+    """Raise unless this is the data of a net with matrices of this shape.
+
+    Parameters
+    ----------
+    stored : StoredNet
+        As read from a file.
+    shape : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    types = StoredNet.__annotations__
+    for name, value in stored._asdict().items():
+        if type(value) is not types[name]:
+            raise ValueError(f"{name} of a network is {value!r}")
+    parts = [("history", stored.history), ("remembered", stored.remembered.values())]
+    for name, values in parts:
+        if not all(type(value) is dict for value in values):
+            raise ValueError(f"{name} of a network has other parts than dicts")
+    unknown = sorted(map(str, stored.settings.keys() - set(_SETTINGS)))
+    if unknown:
+        raise ValueError(f"a network has settings {unknown}")
+    logits = stored.state.get("answer_logits")
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise ValueError("a network has no matrices")
+    if tuple(logits.shape) != shape:
+        raise ValueError(
+            f"a network has matrices of the shape {tuple(logits.shape)}, which should "
+            f"be {shape}"
+        )
 
 
 def net_from_data(estimator, stored, device, path, *, coupled):
@@ -197,91 +183,6 @@ def net_from_data(estimator, stored, device, path, *, coupled):
     _remind(net, stored, path, known=estimator.optimizer in OPTIMIZERS)
     net.history_ = History(stored.history)
     return net
-
-
-def stream_to_data(stream):
-    """What `partial_fit` goes on from, for a ``Writer``.
-
-    Parameters
-    ----------
-    stream : Stream
-
-    Returns
-    -------
-    dict
-    """
-    replay = stream.replay
-    return stream._asdict() | {"replay": None if replay is None else replay._asdict()}
-
-
-def stream_from_data(data):
-    """What `stream_to_data` was given.
-
-    Parameters
-    ----------
-    data : dict
-
-    Returns
-    -------
-    Stream
-
-    Raises
-    ------
-    ValueError
-        If it contradicts itself.
-    """
-    replay = None if data["replay"] is None else Replay(**data["replay"])
-    stream = Stream(**(data | {"replay": replay}))
-    counts = stream.seed, stream.n_epochs, stream.n_calls
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError(f"the stream has the counts {counts}")
-    if replay is None:
-        return stream
-    if not isinstance(replay.labels, CrowdLabels):
-        raise ValueError("the sample of earlier items has no labels")
-    lengths = {n_items(replay.X), len(replay.labels)}
-    if replay.weight is not None:
-        lengths.add(len(replay.weight))
-    if len(lengths) > 1:
-        raise ValueError(f"the sample of earlier items has parts of lengths {lengths}")
-    return stream
-
-
-def _check_numbers(estimator):
-    """Raise a ValueError unless attributes that are no large arrays are of use."""
-    in_network = estimator._stream.in_network
-    if in_network.dtype != bool or in_network.shape != (estimator.n_annotators_,):
-        raise ValueError("the stream is of other annotators")
-    replay = estimator._stream.replay
-    if replay is not None and not np.array_equal(
-        replay.labels.classes, estimator.classes_
-    ):
-        raise ValueError("the sample of earlier items has other classes")
-    log_weight = estimator._log_weight
-    if log_weight is not None and np.shape(log_weight) != (3,):
-        raise ValueError(f"_log_weight has the shape {np.shape(log_weight)}")
-    n_features = getattr(estimator, "n_features_in_", None)
-    if estimator.module is None and type(n_features) is not int:
-        raise ValueError(f"n_features_in_ is {n_features!r}")
-
-
-def _check_nets(estimator, nets):
-    """Raise a ValueError unless nets have known settings and the matrices needed."""
-    n_classes = len(estimator.classes_)
-    coupled = int(estimator._stream.in_network.sum())
-    if not nets:
-        raise ValueError("there are no networks")
-    for number, net in enumerate(nets):
-        unknown = sorted(net.settings.keys() - set(_SETTINGS))
-        if unknown or type(net.seed) is not int:
-            raise ValueError(f"the network {number} has settings {unknown}")
-        shape = (0 if number else coupled, n_classes, n_classes)
-        logits = net.state["answer_logits"]
-        if tuple(logits.shape) != shape:
-            raise ValueError(
-                f"the network {number} has matrices of the shape {tuple(logits.shape)}"
-                f", which should be {shape}"
-            )
 
 
 def _like_items(estimator, dtype):
@@ -362,8 +263,11 @@ def _remind(net, stored, path, known):
         for parameter, number in zip(group["params"], numbers["params"], strict=True):
             if id(parameter) in states:
                 whole["state"][number] = states[id(parameter)]
-    # It brings them to the device, too.
-    optimizer.load_state_dict(whole)
+    try:
+        # It brings them to the device, too.
+        optimizer.load_state_dict(whole)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(path, f"{stored.optimizer} can't go on: {error!r}") from error
 
 
 def _plain(module):

@@ -312,7 +312,7 @@ class Reader:
         if key.shape != (_STATE_SIZE,) or not 0 <= position <= _STATE_SIZE:
             raise ValueError("a RandomState has no state of MT19937")
         rng = np.random.RandomState()
-        gauss = stored["has_gauss"], self._decode(stored["gauss"])
+        gauss = stored["has_gauss"], stored["gauss"]
         rng.set_state(("MT19937", key, position, *gauss))
         return rng
 
@@ -339,15 +339,15 @@ def _dtype_name(tensor):
 
 
 def _encode_random_state(rng):
-    kind, key, position, has_gauss, gauss = rng.get_state()
-    if kind != "MT19937":
-        raise NotStorable(f"a RandomState draws from {kind}")
+    state = rng.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        raise NotStorable(f"a RandomState draws from {state['bit_generator']}")
     return {
         "type": "random_state",
-        "key": key.tolist(),
-        "position": position,
-        "has_gauss": has_gauss,
-        "gauss": gauss,
+        "key": state["state"]["key"].tolist(),
+        "position": state["state"]["pos"],
+        "has_gauss": state["has_gauss"],
+        "gauss": state["gauss"],
     }
 
 

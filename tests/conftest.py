@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 
+from skccem import CrowdLabels
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 
@@ -26,6 +29,46 @@ def crowd():
     matrices = make_confusion_matrices(6, 3, kind="mixed", random_state=0)
     labels = make_crowd_labels(truth, matrices, labels_per_item=2, random_state=0)
     return X, labels, truth
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """A function that raises unless two values agree in type and in every bit."""
+    return _assert_same
+
+
+def _assert_same(one, other, name="value"):
+    assert type(one) is type(other), name
+    if isinstance(one, dict):
+        assert list(one) == list(other), name
+        for key in one:
+            _assert_same(one[key], other[key], f"{name}[{key!r}]")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), name
+        for i, (part, again) in enumerate(zip(one, other, strict=True)):
+            _assert_same(part, again, f"{name}[{i}]")
+    elif isinstance(one, torch.Tensor):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+        bits = (x.detach().reshape(-1, 1).view(torch.uint8) for x in (one, other))
+        assert torch.equal(*bits), name
+    elif isinstance(one, np.ndarray) and one.dtype.kind == "O":
+        assert one.shape == other.shape, name
+        _assert_same(one.tolist(), other.tolist(), name)
+    elif isinstance(one, np.ndarray | np.generic):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+        assert one.tobytes() == other.tobytes(), name
+    elif isinstance(one, np.random.RandomState):
+        _assert_same(one.get_state(), other.get_state(), name)
+    elif sparse.issparse(one):
+        assert one.shape == other.shape, name
+        for part in ("data", "indices", "indptr"):
+            _assert_same(getattr(one, part), getattr(other, part), name)
+    elif isinstance(one, CrowdLabels):
+        _assert_same(vars(one), vars(other), name)
+    elif isinstance(one, float):
+        assert one.hex() == other.hex(), name
+    else:
+        assert one == other, name
 
 
 @pytest.fixture
