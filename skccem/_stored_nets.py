@@ -182,6 +182,9 @@ def net_from_data(estimator, stored, device, path, *, coupled):
         net.initialize()
     _remind(net, stored, path, known=estimator.optimizer in OPTIMIZERS)
     net.history_ = History(stored.history)
+    # As a fit leaves it, which ends with predictions.
+    net.module_.eval()
+    net.criterion_.eval()
     return net
 
 
@@ -242,32 +245,35 @@ def _remind(net, stored, path, known):
     if not remembered:
         return
     if type(optimizer).__name__ != stored.optimizer:
+        if known:
+            # The setting was changed after the fit: it begins anew, as without a file.
+            return
         raise ValueError(
             f"Expected the optimizer {stored.optimizer} of the fit in {path}, got "
             f"{type(optimizer).__name__}. Give the class of the fit."
         )
     named = dict(_plain(net.module_).named_parameters())
-    states = {}
+    groups = {
+        id(parameter): group
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    # Not by `load_state_dict`, which changes the precision of some numbers.
     for name, state in remembered.items():
         if name not in named:
             raise damaged(path, f"there is no parameter {name} to be optimised")
+        parameter = named[name]
+        group = groups[id(parameter)]
+        # torch has the number of steps on the CPU, but for these.
+        moves = group.get("fused") or group.get("capturable")
         for key, value in state.items():
-            shape = value.shape if isinstance(value, torch.Tensor) else ()
-            if known and shape not in ((), named[name].shape):
-                raise damaged(path, f"{key} of {name} has the shape {tuple(shape)}")
-        states[id(named[name])] = state
-    whole = optimizer.state_dict()
-    for group, numbers in zip(
-        optimizer.param_groups, whole["param_groups"], strict=True
-    ):
-        for parameter, number in zip(group["params"], numbers["params"], strict=True):
-            if id(parameter) in states:
-                whole["state"][number] = states[id(parameter)]
-    try:
-        # It brings them to the device, too.
-        optimizer.load_state_dict(whole)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise damaged(path, f"{stored.optimizer} can't go on: {error!r}") from error
+            if not isinstance(value, torch.Tensor):
+                continue
+            if known and value.shape not in ((), parameter.shape):
+                raise damaged(path, f"{key} of {name} has the shape {value.shape}")
+            if value.ndim or moves:
+                state[key] = value.to(parameter.device)
+        optimizer.state[parameter] = state
 
 
 def _plain(module):

@@ -205,9 +205,7 @@ def test_annotators_without_labels_and_gold_come_back(crowd, check):
     gold = np.where(np.arange(len(X)) < 20, truth, -1)
     with pytest.warns(UserWarning, match="annotator"):
         clf = small().fit(X, table, gold=gold)
-    with pytest.warns(UserWarning, match="annotator"):
-        # Goes on in a stream, which knows of one annotator without labels.
-        check(clf, X, table)
+    check(clf, X, table)
 
 
 def test_a_fit_from_scratch_and_a_warm_start_are_as_without_the_file(
@@ -376,7 +374,7 @@ def test_settings_changed_after_the_fit_are_kept_and_predictions_as_well(
 ):
     X, labels, _ = crowd
     clf = small().fit(X, labels)
-    clf.set_params(precision="bf16", lr=0.5, batch_size=7, max_epochs=9, n_init=4)
+    clf.set_params(lr=0.5, batch_size=7, max_epochs=9, n_init=4, optimizer="sgd")
     again = saved_and_loaded(clf, file)
     assert_same(again.predict_proba(X), clf.predict_proba(X))
     assert_same(again.get_params(), clf.get_params())
@@ -388,7 +386,7 @@ def test_settings_changed_after_the_fit_are_kept_and_predictions_as_well(
 def test_a_perceptron_that_settings_no_longer_make_is_not_saved(crowd, file, changes):
     X, labels, _ = crowd
     clf = small().fit(X, labels).set_params(**changes)
-    with pytest.raises(ValueError, match=r"settings of the fit.*or fit again"):
+    with pytest.raises(ValueError, match=r"settings of the fit(.|\n)*or fit again"):
         clf.save(file)
     assert not file.exists()
 
@@ -452,7 +450,7 @@ def test_a_stream_that_contradicts_itself_is_refused(
 def test_a_file_is_as_large_as_what_was_learned(file):
     truth = np.random.default_rng(0).integers(3, size=500)
     X = np.random.default_rng(1).normal(size=(500, 200)).astype(np.float32)
-    labels = make_crowd_labels(truth, np.eye(3)[np.newaxis].repeat(50, 0))
+    labels = make_crowd_labels(truth, np.full((9, 3, 3), 1 / 3), labels_per_item=2)
     clf = CrowdClassifier(max_epochs=1, n_init=2, random_state=0).fit(X, labels)
     clf.save(file)
     weights = sum(
