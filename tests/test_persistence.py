@@ -31,7 +31,7 @@ AGGREGATORS = [MajorityVote, DawidSkene, OneCoinDawidSkene, GLAD, MACE]
 SMALL = {
     "hidden_layer_sizes": (8,),
     "batch_size": 40,
-    "max_epochs": 4,
+    "max_epochs": 2,
     "n_init": 2,
     "random_state": 0,
 }
@@ -367,7 +367,7 @@ def test_whatever_is_changed_in_the_text_never_does_worse_than_an_error(content,
     strange = [None, True, -1, 10**30, 1.5, "x", [], [[]], {}, {"type": "tuple"}]
     n_places = len(list(places(document)))
     refused = 0
-    for _ in range(150):
+    for _ in range(100):
         changed = copy.deepcopy(document)
         container, key = list(places(changed))[rng.integers(n_places)]
         container[key] = copy.deepcopy(strange[rng.integers(len(strange))])
@@ -377,4 +377,4 @@ def test_whatever_is_changed_in_the_text_never_does_worse_than_an_error(content,
         except (ValueError, TypeError):
             refused += 1
     # Other settings, history and counts are as good as those before.
-    assert refused > 50
+    assert refused > 30

@@ -21,8 +21,8 @@ from skccem.simulation import make_crowd_labels
 SMALL = {
     "hidden_layer_sizes": (8,),
     "batch_size": 40,
-    "max_epochs": 3,
-    "n_init": 2,
+    "max_epochs": 2,
+    "n_init": 1,
     "random_state": 0,
 }
 
@@ -110,14 +110,14 @@ def in_parts(clf, X, y, n_parts=3):
 @pytest.mark.parametrize(
     "params",
     [
-        {},
-        {"n_init": 1, "hidden_layer_sizes": (), "dropout": 0.0},
+        {"n_init": 2},
+        {"hidden_layer_sizes": (), "dropout": 0.0},
         {"hidden_layer_sizes": np.array([6, 5]), "dropout": np.float64(0.5)},
         {"outlier_share": "auto"},
         {"outlier_share": 0.1, "optimizer": "adamw", "weight_decay": 0.01},
-        {"precision": "bf16"},
+        {"precision": "bf16", "n_init": 2},
         {"optimizer": "sgd", "net_params": {"optimizer__momentum": 0.9}},
-        {"early_stopping": True, "n_init": 1},
+        {"early_stopping": True},
         {"likelihood": "marginal", "regularizer": "W", "batch_size": None},
         {"init": np.full((3, 3), 1 / 3), "confusion_lr": 0},
         {"classes": ["0", "1", "2"], "device": torch.device("cpu"), "verbose": 0},
@@ -142,7 +142,7 @@ def test_a_stream_of_items_in_any_form_comes_back_and_goes_on(
 ):
     X, labels, _ = crowd
     X = form(X.astype(dtype))
-    clf = in_parts(small(replay_size=100, burn_in=4), X, labels)
+    clf = in_parts(small(replay_size=100, burn_in=3), X, labels)
     again = check(clf, X, labels)
     assert again._stream.n_calls == 4
     assert again.net_.module_.answer_logits.dtype == getattr(
@@ -181,7 +181,7 @@ def test_an_optimiser_that_worked_by_rows_goes_on(file, assert_same):
     table = np.full((300, 100), -1)
     table[np.arange(300), rng.integers(100, size=300)] = truth
     table[0] = truth[0]
-    clf = small(n_init=1, batch_size=5).fit(X, table)
+    clf = small(batch_size=5).fit(X, table)
     assert clf.net_._fetches
     again = saved_and_loaded(clf, file)
     for one in (clf, again):
@@ -213,7 +213,7 @@ def test_a_fit_from_scratch_and_a_warm_start_are_as_without_the_file(
 ):
     X, labels, _ = crowd
     rng = np.random.RandomState(0)
-    clf = small(n_init=1, random_state=rng, warm_start=True).fit(X, labels)
+    clf = small(random_state=rng, warm_start=True).fit(X, labels)
     again = saved_and_loaded(clf, file)
     for one in (clf, again):
         one.fit(X, labels)
@@ -267,7 +267,9 @@ def test_modules_come_back_when_they_are_given(crowd, check, module, module_para
     X, labels, _ = crowd
     if isinstance(module, nn.Module) and module[0].weight.dtype == torch.bfloat16:
         module = nn.Sequential(ToHalf(), module)
-    clf = small(module=module, module_params=module_params).fit(X, labels)
+    n_init = 2 if module is Network else 1
+    clf = small(module=module, module_params=module_params, n_init=n_init)
+    clf.fit(X, labels)
     check(clf, X, labels, module=copy.deepcopy(module))
 
 
@@ -320,7 +322,9 @@ def test_optimisers_and_callbacks_come_back_when_they_are_given(crowd, check):
             EpochTimer,
         ],
     }
-    clf = small(**given, net_params={"callbacks__clip__gradient_clip_value": 0.5})
+    clf = small(
+        **given, n_init=2, net_params={"callbacks__clip__gradient_clip_value": 0.5}
+    )
     check(clf.fit(X, labels), X, labels, **given)
 
 
