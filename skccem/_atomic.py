@@ -1,0 +1,93 @@
+"""Files that are written whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_files(writers):
+    """Write files, all of them or none.
+
+    Each is written to a temporary file in its own directory and reaches the disk before
+    any takes its name, so that an error leaves what was there before as it was. Only a
+    crash between two renames can leave some old and some new.
+
+    Parameters
+    ----------
+    writers : dict of path to callable
+        The callable writes the content to the path that it is given, which has the
+        suffix of the final one. They are called in order.
+
+    Raises
+    ------
+    OSError
+        If a path cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skccem._atomic import write_files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "new" / "greeting.txt"
+    ...     write_files({path: lambda temporary: temporary.write_text("hello")})
+    ...     path.read_text()
+    'hello'
+    """
+    staged = []
+    try:
+        for path, write in writers.items():
+            check_writable(path)
+            # A link keeps pointing to the file that it names.
+            target = Path(os.path.realpath(path))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            name = f".{target.stem}-{secrets.token_hex(8)}{target.suffix}"
+            temporary = target.with_name(name)
+            staged.append((temporary, target))
+            write(temporary)
+            _flush(temporary)
+        for temporary, target in staged:
+            os.replace(temporary, target)
+        if hasattr(os, "O_DIRECTORY"):
+            for directory in {target.parent for _, target in staged}:
+                _flush(directory)
+    finally:
+        for temporary, _ in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(path):
+    """Raise if a file cannot be written, before the work that it is to hold.
+
+    Parameters
+    ----------
+    path : path-like
+        Of a file that may or may not exist, in a directory that may not exist either.
+
+    Raises
+    ------
+    OSError
+        If the path is that of a directory or a device, or is not to be written to.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(
+            f"Expected the path of a file to write, got {path}, which is a "
+            f"{'directory' if path.is_dir() else 'device or pipe'}. Name a file."
+        )
+    place = path.parent
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise OSError(
+            f"Expected to write {path}, but {place} is no directory that can be "
+            "written to. Name another place."
+        )
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
