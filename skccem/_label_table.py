@@ -1,12 +1,13 @@
 """Labels of a file, one a row, and what becomes of them on the way to `CrowdLabels`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ._annotations import CrowdLabels
+from ._identifiers import pack
 from ._pandas import import_pandas
 
 # How many identifiers an error shows.
@@ -144,7 +145,7 @@ def match_labels(table, ids, ids_path, *, classes=None, annotators=None):
         If no item has a label, or a label is of a class or an annotator that the model
         does not know.
     """
-    known = table.frame["item"].isin(ids)
+    known = _positions(table.frame["item"], ids) >= 0
     if not known.any():
         raise ValueError(
             f"Expected items of {table.path} among those of {ids_path}, got none: "
@@ -167,21 +168,58 @@ def match_labels(table, ids, ids_path, *, classes=None, annotators=None):
 
 
 def crowd_labels(frame, items=None, *, classes=None, annotators=None):
-    """`CrowdLabels` of a frame with the columns item, annotator and label."""
-    columns = {name: frame[name].to_numpy(dtype=object) for name in frame.columns}
-    return CrowdLabels.from_long(
-        columns,
+    """`CrowdLabels` of a frame with the columns item, annotator and label.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Without repeats; each value is among those given.
+    items, classes, annotators : 1-D array of str, default=None
+        In the order of the result; None takes those of the frame, sorted.
+
+    Returns
+    -------
+    CrowdLabels
+    """
+    names, codes = {}, {}
+    given = {"item": items, "annotator": annotators, "label": classes}
+    for column, values in given.items():
+        names[column], codes[column] = _encode(frame[column], values)
+    # Numbers are sorted several times as fast as text.
+    labels = CrowdLabels.from_long(
+        codes,
         item="item",
         annotator="annotator",
         label="label",
-        items=items,
-        classes=classes,
-        annotators=annotators,
+        items=np.arange(len(names["item"])),
+        classes=np.arange(len(names["label"])),
+        annotators=np.arange(len(names["annotator"])),
+    )
+    return replace(
+        labels,
+        items=names["item"],
+        annotators=names["annotator"],
+        classes=names["label"],
     )
 
 
+def _encode(values, given):
+    """The names, as given or those of the values, and each value's position there."""
+    if given is None:
+        codes, names = import_pandas().factorize(values, sort=True)
+        return pack(names.tolist()), codes
+    return pack(list(given)), _positions(values, given)
+
+
+def _positions(values, among):
+    """Where each value is, -1 where it is not."""
+    # As objects, which takes a fifth of the time of strings of Arrow.
+    index = import_pandas().Index(among, dtype=object)
+    return index.get_indexer(values.astype(object))
+
+
 def _check_known(path, values, known):
-    unknown = values[~values.isin(known)]
+    unknown = values[_positions(values, known) < 0]
     if len(unknown):
         raise ValueError(
             f"Expected each {values.name} in {path} to be one that the model was "
