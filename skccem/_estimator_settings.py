@@ -54,8 +54,6 @@ def make_estimator(kind, settings):
     ----------
     kind : class
     settings : dict
-        Those that it does not have are an error, except that `random_state` is left
-        out where there is nothing random.
 
     Returns
     -------
@@ -66,13 +64,7 @@ def make_estimator(kind, settings):
     ValueError
         If it has no such argument, or the argument does not fit.
     """
-    known = set(signature(kind).parameters)
-    settings = {
-        name: value
-        for name, value in settings.items()
-        if name != "random_state" or name in known
-    }
-    allowed = known - _NOT_FROM_TEXT
+    allowed = set(signature(kind).parameters) - _NOT_FROM_TEXT
     unknown = [name for name in settings if name not in allowed]
     if unknown:
         raise ValueError(

@@ -161,16 +161,17 @@ def _numbers(table, name):
     """A column as finite numbers."""
     pandas = import_pandas()
     column = table.frame[name]
-    numbers = pandas.to_numeric(column, errors="coerce").astype(np.float32)
+    with np.errstate(over="ignore"):
+        numbers = pandas.to_numeric(column, errors="coerce").astype(np.float32)
     # Dates would pass as nanoseconds, so only what is read as text may be converted.
     right = np.isfinite(numbers.to_numpy(dtype=np.float32, na_value=np.nan))
     right &= column.dtype.kind in "iufbO"
     if not right.all():
         row = column.index[right.argmin()]
-        got = column[row]
+        missing = column.isna()[row] or column[row] == ""
         raise ValueError(
             f"Expected a finite number in {table.place(row, name)}, got "
-            f"{'none' if pandas.isna(got) or got == '' else repr(got)}, and in "
+            f"{'none' if missing else repr(column[row])}, and in "
             f"{len(right) - right.sum()} of {len(right)} rows in all. Complete the "
             "column, turn it into numbers, or leave it out."
         )

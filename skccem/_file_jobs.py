@@ -20,7 +20,6 @@ from ._mace import MACE
 from ._model_files import (
     FittedModel,
     Scaling,
-    aggregated_of,
     check_model_directory,
     digest_of,
     load_model,
@@ -46,8 +45,8 @@ METHODS = {
 # Items that are classified at a time.
 _CHUNK = 8192
 
-# Ratio of standard deviations of columns from which on scales are said to differ.
-_UNEVEN = 100
+# Standard deviation of a column from which on features are said to be large.
+_LARGE = 10
 
 
 def fit(labels, features, out, *, settings, standardize=False, progress, say):
@@ -78,16 +77,11 @@ def fit(labels, features, out, *, settings, standardize=False, progress, say):
     items, matched, counts = _read_matched(labels, features, say)
     scaling = Scaling.of(items.values) if standardize else None
     if not standardize:
-        _say_if_uneven(items.values, say)
+        _say_if_large(items.values, say)
     digest = digest_of(matched.labels)
     model = FittedModel(clf, features.id, items.names, scaling, digest)
     # Features without labels are not learned from, but get their class all the same.
     X = items.values if scaling is None else scaling.apply(items.values)
-    if progress and clf.n_init != 1:
-        say(
-            "The bar is that of the first network. The others follow, which takes "
-            "several times as long; --set n_init=1 leaves them out."
-        )
     clf.set_params(verbose=int(progress)).fit(X, matched.labels)
     clf.set_params(verbose=0)
     options = {
@@ -208,7 +202,7 @@ def report_by_model(labels, features, model, out, *, say):
     proba = None
     if digest_of(matched.labels) == fitted.labels_digest:
         # Of the items of the fit, what networks said that did not see their labels.
-        proba = aggregated_of(model, items.ids, clf.classes_, fitted.id)
+        proba = clf.aggregated_proba_
     write_report(clf, X, matched.labels, out, proba)
     return {**counts, "out": str(out)}
 
@@ -313,14 +307,12 @@ def _say_skipped(table, say):
         say(f"{table.path}: {count} {reason} left out.")
 
 
-def _say_if_uneven(values, say):
-    deviations = values.std(axis=0, dtype=np.float64)
-    deviations = deviations[deviations > 0]
-    if len(deviations) and deviations.max() > _UNEVEN * deviations.min():
+def _say_if_large(values, say):
+    largest = values.std(axis=0, dtype=np.float64).max()
+    if largest > _LARGE:
         say(
-            "The features differ in scale: their standard deviations go from "
-            f"{deviations.min():.3g} to {deviations.max():.3g}. Networks learn better "
-            "with --standardize."
+            f"The features have standard deviations of up to {largest:.3g}, where "
+            "networks want numbers of about the size of 1. Try --standardize."
         )
 
 

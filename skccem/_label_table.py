@@ -77,9 +77,9 @@ class LabelTable:
         repeats = frame.duplicated(pair, keep=keep)
         if not repeats.any():
             return self
-        kept = frame[~repeats].set_index(pair)["label"]
-        chosen = frame[repeats].join(kept, on=pair, rsuffix="_kept")
-        differ = chosen["label"] != chosen["label_kept"]
+        kept = frame[~repeats].set_index(pair)["label"].rename("kept")
+        chosen = frame[repeats].join(kept, on=pair)
+        differ = chosen["label"] != chosen["kept"]
         if conflicts == "error" and differ.any():
             self._raise_conflict(chosen.index[differ][0], int(differ.sum()))
         counts = {

@@ -18,7 +18,7 @@ from ._atomic import check_writable, write_files
 from ._classifier import CrowdClassifier
 from ._feature_files import in_order
 from ._result_files import class_table, table_writer
-from ._table_files import read_table, read_text, text_column
+from ._table_files import read_text
 
 _MODEL, _SETTINGS, _AGGREGATED = "model.safetensors", "skccem.json", "aggregated.csv"
 _FORMAT = "skccem model directory"
@@ -213,32 +213,6 @@ def load_model(directory):
             f"Expected {model} and {path} of one fit, got files of two. Fit it again."
         )
     return FittedModel(CrowdClassifier.load(model), *rest)
-
-
-def aggregated_of(directory, ids, classes, id_name):
-    """Class probabilities of the items of the fit, as `fit` found them.
-
-    Parameters
-    ----------
-    directory : path-like
-    ids : ndarray of shape (n_samples,)
-        The items in their order in the fit.
-    classes : ndarray of shape (n_classes,)
-    id_name : str
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), or None
-        None if they are not of these items.
-    """
-    path = Path(directory) / _AGGREGATED
-    if not path.is_file():
-        return None
-    table = read_table(path)
-    if text_column(table, id_name, "--id").tolist() != list(ids):
-        return None
-    columns = table.frame[[f"p({name})" for name in classes]]
-    return columns.to_numpy(dtype=np.float64)
 
 
 def digest_of(labels):

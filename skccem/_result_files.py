@@ -1,5 +1,6 @@
 """Tables that commands write, and how right they are where the truth is known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +68,14 @@ def table_writer(frame):
     """
 
     def write(path):
-        suffix = Path(path).suffix.lower()
+        suffix = path.suffix.lower()
         if suffix == ".parquet":
             frame.to_parquet(path, index=False)
         elif suffix == ".jsonl":
-            frame.to_json(path, orient="records", lines=True, double_precision=15)
+            # That of pandas has 15 digits at most.
+            records = frame.to_dict("records")
+            lines = (json.dumps(record, ensure_ascii=False) for record in records)
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         else:
             frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 

@@ -243,19 +243,11 @@ def _read_csv(path, delimiter):
         raise ValueError(
             f"Expected rows of the length of the header in {path}, got: {error}."
         ) from None
-    names = rows.iloc[0].fillna("").astype(str).tolist()
+    names = rows.iloc[0].tolist()
     _check_names(path, names)
     frame = rows.iloc[1:].set_axis(names, axis=1)
-    # Blank lines are no rows, but count in the numbers of the others.
-    return Table(path, frame[~frame.isna().all(axis=1) & ~_blank(frame)], "row")
-
-
-def _blank(frame):
-    """Rows that are a line of nothing: one empty field, and no others."""
-    blank = frame.iloc[:, 0].fillna("").str.strip() == ""
-    if frame.shape[1] > 1:
-        blank &= frame.iloc[:, 1:].isna().all(axis=1)
-    return blank
+    # Rows of nothing, as blank lines are, hold no data, but count in the numbers.
+    return Table(path, frame[(frame != "").any(axis=1)], "row")
 
 
 def _read_parquet(path):

@@ -215,5 +215,5 @@ def simulate_command(
 @settings_option
 @talk
 def demo_command(out, seed, settings, **told):
-    """Simulate a crowd, fit, predict and report, in half a minute."""
+    """Simulate a crowd, fit, predict and report, in a minute."""
     return run_demo(out, seed=seed, settings=settings, **told)
