@@ -168,10 +168,11 @@ def _numbers(table, name):
     right &= column.dtype.kind in "iufbO"
     if not right.all():
         row = column.index[right.argmin()]
-        missing = column.isna()[row] or column[row] == ""
+        value = column[row]
+        missing = column.isna()[row] or (isinstance(value, str) and not value.strip())
         raise ValueError(
             f"Expected a finite number in {table.place(row, name)}, got "
-            f"{'none' if missing else repr(column[row])}, and in "
+            f"{'none' if missing else repr(value)}, and in "
             f"{len(right) - right.sum()} of {len(right)} rows in all. Complete the "
             "column, turn it into numbers, or leave it out."
         )
