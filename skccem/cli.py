@@ -4,6 +4,17 @@
 command did goes to stdout, as JSON with ``--json``; progress, what is left out, and
 errors go to stderr. Exit codes: 0 if all is well, 1 if data or files are wrong, 2 if
 the command is.
+
+Examples
+--------
+>>> import json, tempfile
+>>> from click.testing import CliRunner
+>>> from skccem.cli import commands
+>>> with tempfile.TemporaryDirectory() as folder:
+...     options = ["--out", folder, "--items", "50", "--json"]
+...     shown = CliRunner().invoke(commands, ["simulate", *options])
+>>> shown.exit_code, json.loads(shown.stdout)["labels"]
+(0, 100)
 """
 
 from pathlib import Path
