@@ -243,18 +243,22 @@ def write_report(clf, X, Y, out, proba=None):
     proba : ndarray of shape (n_samples, n_classes), default=None
         As in `label_quality`.
     """
-    out = Path(out)
-    tables = {
-        "annotators.csv": annotator_report(clf, X, Y).reset_index(),
-        "items.csv": consensus(clf, X, Y, proba=proba).reset_index(),
-        "labels.csv": label_quality(clf, X, Y, proba=proba),
-    }
-    write_files({out / name: table_writer(table) for name, table in tables.items()})
+    tables = (
+        annotator_report(clf, X, Y).reset_index(),
+        consensus(clf, X, Y, proba=proba).reset_index(),
+        label_quality(clf, X, Y, proba=proba),
+    )
+    paths = _report_paths(out)
+    write_files(dict(zip(paths, map(table_writer, tables), strict=True)))
+
+
+def _report_paths(out):
+    return [Path(out) / name for name in ("annotators.csv", "items.csv", "labels.csv")]
 
 
 def _check_report_directory(out):
-    for name in ("annotators.csv", "items.csv", "labels.csv"):
-        check_writable(Path(out) / name)
+    for path in _report_paths(out):
+        check_writable(path)
 
 
 def _with_id(features, fitted):
