@@ -9,7 +9,8 @@ WORKERS ?= 2
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
-	@echo "make demo      train on digits with ten simulated annotators (SKCCEM_DATA: and on real crowds)"
+	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
+	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
 	@echo "make coverage  the tests, with branch coverage"
 	@echo "make format    let ruff format and mend the code"
@@ -40,6 +41,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 demo: $(READY)
+	$(BIN)/skccem demo --out demo
 	$(BIN)/python benchmarks/demo.py
 
 bench: $(READY)

@@ -45,12 +45,12 @@ def write_files(writers):
             temporary = target.with_name(name)
             staged.append((temporary, target))
             write(temporary)
-            _flush(temporary)
+            _flush(temporary, os.O_RDWR)
         for temporary, target in staged:
             os.replace(temporary, target)
         if hasattr(os, "O_DIRECTORY"):
             for directory in {target.parent for _, target in staged}:
-                _flush(directory)
+                _flush(directory, os.O_RDONLY)
     finally:
         for temporary, _ in staged:
             temporary.unlink(missing_ok=True)
@@ -85,8 +85,8 @@ def check_writable(path):
         )
 
 
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
+def _flush(path, flags):
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

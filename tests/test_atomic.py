@@ -1,0 +1,59 @@
+"""Files that are written whole or not at all."""
+
+import os
+
+import pytest
+
+from skccem._atomic import check_writable, write_files
+
+
+def test_all_files_are_written_and_nothing_else_stays(tmp_path):
+    paths = [tmp_path / "a.txt", tmp_path / "deep" / "er" / "b.txt"]
+    write_files({path: lambda place: place.write_text("new") for path in paths})
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert os.listdir(tmp_path / "deep" / "er") == ["b.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "deep"]
+
+
+def test_an_error_in_the_last_file_leaves_the_first_as_it_was(tmp_path):
+    first, last = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("old")
+
+    def fail(place):
+        place.write_text("half")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_files({first: lambda place: place.write_text("new"), last: fail})
+    assert first.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_writers_see_the_suffix_of_the_file(tmp_path):
+    seen = []
+
+    def write(place):
+        seen.append(place.suffix)
+        place.touch()
+
+    write_files({tmp_path / "table.parquet": write})
+    assert seen == [".parquet"]
+
+
+def test_a_link_goes_on_naming_its_file(tmp_path):
+    target, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_files({link: lambda place: place.write_text("new")})
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_directories_and_files_in_the_way_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="is a directory"):
+        check_writable(tmp_path)
+    with pytest.raises(OSError, match="no directory that can be written"):
+        check_writable(tmp_path / "file" / "table.csv")
+    with pytest.raises(OSError, match="device or pipe"):
+        check_writable("/dev/null")
