@@ -30,6 +30,13 @@ SEPARABLE = ["separable_random", "separable_uniform"]
 TROUBLES = ["long tail", "correlated", "difficulty", "outliers", "machine"]
 KINDS = sorted([*INFORMED, *UNINFORMED, *SEPARABLE]) + TROUBLES
 
+# Kinds that the checks were not developed on.
+NEW_KINDS = ["rare class", "two groups", "long tail and difficulty"]
+
+# Kinds whose hopeless crowds may give the labels of a good crowd: with classes renamed,
+# or with another class for what all annotators say about an item.
+UNSEEN = ["adversarial", "correlated", "outliers"]
+
 _N_FEATURES = 10
 
 
@@ -65,7 +72,7 @@ def draw_crowd(kind, good, seed, sizes):
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        One of `KINDS` or `NEW_KINDS`.
     good : bool
         Whether it is meant to be identified. Whether it is, recovery says.
     seed : int
@@ -77,12 +84,15 @@ def draw_crowd(kind, good, seed, sizes):
     -------
     Crowd
     """
-    rng = np.random.default_rng([seed, KINDS.index(kind), int(good)])
+    rng = np.random.default_rng([seed, [*KINDS, *NEW_KINDS].index(kind), int(good)])
     n_classes, n_annotators, n_items, per_item = (
         int(rng.choice(sizes[name]))
         for name in ("classes", "annotators", "items", "labels_per_item")
     )
     frequencies = rng.dirichlet(np.full(n_classes, 8.0))
+    if kind == "rare class":
+        frequencies[0] = 0.05
+        frequencies /= frequencies.sum()
     truth = rng.choice(n_classes, size=n_items, p=frequencies)
     # No class is without items, which machines could not learn.
     truth[: 2 * n_classes] = np.repeat(np.arange(n_classes), 2)
@@ -96,7 +106,9 @@ def draw_crowd(kind, good, seed, sizes):
         labels, matrices = _machines(X, truth, good, n_annotators, per_item, rng)
     else:
         per_item = min(per_item, n_annotators)
-        labels, matrices = _people(kind, good, truth, n_classes, n_annotators, per_item, rng)
+        labels, matrices = _people(
+            kind, good, truth, n_classes, n_annotators, per_item, rng
+        )
     return Crowd(
         X.astype(np.float32),
         labels,
@@ -110,23 +122,27 @@ def draw_crowd(kind, good, seed, sizes):
 def _people(kind, good, truth, n_classes, n_annotators, per_item, rng):
     seed = int(rng.integers(2**31))
     matrices = _matrices(kind, good, n_annotators, n_classes, rng, seed)
-    correlated, difficulty, participation = 0.0, None, "even"
-    if kind == "long tail":
-        participation = "long_tail"
-    elif kind == "correlated":
+    correlated, difficulty = 0.0, None
+    if kind == "correlated":
         correlated = float(rng.uniform(0.1, 0.4) if good else rng.uniform(0.4, 0.9))
-    elif kind == "difficulty":
+    elif "difficulty" in kind:
         difficulty = rng.beta(1, 4, len(truth)) if good else rng.beta(8, 2, len(truth))
-    labels = make_crowd_labels(
-        truth,
-        matrices,
-        labels_per_item=per_item,
-        participation=participation,
-        correlated=correlated,
-        difficulty=difficulty,
-        classes=np.arange(n_classes),
-        random_state=seed,
-    )
+    settings = {
+        "participation": "long_tail" if "long tail" in kind else "even",
+        "correlated": correlated,
+        "classes": np.arange(n_classes),
+        "random_state": seed,
+    }
+    if kind == "two groups":
+        labels = _two_groups(truth, matrices, per_item, settings)
+    else:
+        labels = make_crowd_labels(
+            truth,
+            matrices,
+            labels_per_item=per_item,
+            difficulty=difficulty,
+            **settings,
+        )
     matrices = (1 - correlated) * matrices + correlated * matrices.mean(axis=0)
     if difficulty is not None:
         matrices = _with_difficulty(matrices, truth, difficulty)
@@ -137,7 +153,7 @@ def _people(kind, good, truth, n_classes, n_annotators, per_item, rng):
 
 def _matrices(kind, good, n_annotators, n_classes, rng, seed):
     """Matrices of a kind, some annotators replaced by experts or by guessers."""
-    if kind in TROUBLES:
+    if kind in [*TROUBLES, *NEW_KINDS]:
         kind = str(rng.choice(["diagonally_dominant", "mixed", "symmetric"]))
         good = good or rng.uniform() < 0.5
     params = {}
@@ -160,6 +176,25 @@ def _matrices(kind, good, n_annotators, n_classes, rng, seed):
             size, n_classes, kind=others, random_state=seed + 1, **accuracy
         )
     return matrices
+
+
+def _two_groups(truth, matrices, per_item, settings):
+    """Labels of two groups of annotators who have no items in common."""
+    dense = np.full((len(truth), len(matrices)), -1)
+    groups = zip(
+        np.array_split(np.arange(len(truth)), 2),
+        np.array_split(np.arange(len(matrices)), 2),
+        strict=True,
+    )
+    for items, group in groups:
+        labels = make_crowd_labels(
+            truth[items],
+            matrices[group],
+            labels_per_item=min(per_item, len(group)),
+            **settings,
+        )
+        dense[np.ix_(items, group)] = np.asarray(labels)
+    return CrowdLabels.from_matrix(dense, classes=settings["classes"])
 
 
 def _with_difficulty(matrices, truth, difficulty):

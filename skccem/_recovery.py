@@ -1,7 +1,7 @@
-"""Whether a fit has found classes and matrices: the measure, and what to expect of it.
+"""Whether a fit has found classes and matrices: the measure, and what to expect.
 
-The measure needs the truth. Its posterior needs none: it is measured against classes and
-matrices that are drawn given the labels, as if each draw were the truth.
+The measure needs the truth. Its posterior needs none: classes and matrices are drawn
+given the labels, and the fit is measured against each draw as if it were the truth.
 """
 
 from dataclasses import dataclass
