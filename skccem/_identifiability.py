@@ -116,7 +116,7 @@ def unseen_log_prior(estimator, X, crowd, cv):
     """
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
-    if not hasattr(cv, "split"):
+    if not hasattr(cv, "get_n_splits"):
         cv = KFold(cv, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         # The fit has told which items and annotators have no labels.

@@ -214,7 +214,7 @@ def identifiability_report(clf, X, Y, *, cv=3, n_starts=4):
 
 def _check_settings(cv, n_starts):
     is_number = isinstance(cv, Integral) and not isinstance(cv, bool)
-    if not (cv is None or hasattr(cv, "split") or (is_number and cv >= 2)):
+    if not (cv is None or hasattr(cv, "get_n_splits") or (is_number and cv >= 2)):
         raise ValueError(
             f"Expected cv as an integer of at least 2, a splitter of items, or None, "
             f"got {cv!r}. It says which items are predicted without having been seen."
