@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.special import gammaln
 from scipy.stats import beta
 
-from ._probability import answer_rows, row_max, safe_log
+from ._probability import answer_rows, row_max, row_sum, safe_log
 
 # Sweeps that are thrown away, and that count. The moments of a sweep are exact given
 # the classes that it drew, so that a few hundred are enough.
@@ -54,7 +54,7 @@ class MatrixPosterior:
     row_labels: np.ndarray
 
 
-def matrix_posterior(labels, log_prior, log_confusion):
+def matrix_posterior(labels, log_prior, log_confusion, *, watch=None):
     """Sample the classes of items and the annotators' matrices given the labels.
 
     Parameters
@@ -66,6 +66,10 @@ def matrix_posterior(labels, log_prior, log_confusion):
         chain starts, and are drawn; those of each item are taken as they are.
     log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
         Where the chain starts, which keeps the names of the classes.
+    watch : callable, optional
+        Called in each sweep that counts as ``watch(proba, log_confusion)``: class
+        probabilities of the items with labels, shape (n_used, n_classes), given the
+        matrices that were drawn, and these.
 
     Returns
     -------
@@ -102,7 +106,10 @@ def matrix_posterior(labels, log_prior, log_confusion):
     prior = _KindPrior(labels.n_classes)
     moments = _Moments()
     for sweep in range(_WARM_UP + _KEPT):
-        classes = items.draw_classes(log_confusion, log_prior, rng)
+        proba = items.class_proba(log_confusion, log_prior)
+        if watch is not None and sweep >= _WARM_UP:
+            watch(proba, log_confusion)
+        classes = _draw_classes(proba, rng)
         counts = items.count(classes)
         sizes = np.bincount(classes, minlength=labels.n_classes)
         if drawn_prior:
@@ -154,14 +161,13 @@ class _Items:
         self._shape = (labels.n_annotators, n_classes, n_classes)
         self._cells = labels.indices.astype(np.int64) * n_classes**2 + labels.codes
 
-    def draw_classes(self, log_confusion, log_prior, rng):
-        """A class for each item, given the matrices: (n_samples,)."""
+    def class_proba(self, log_confusion, log_prior):
+        """Class probabilities of each item, given the matrices."""
         scores = self._indicator @ answer_rows(log_confusion) + log_prior
         scores -= row_max(scores)[:, np.newaxis]
-        cumulative = np.cumsum(np.exp(scores), axis=1)
-        # Below one, also after rounding, so that it never passes the last class.
-        uniform = rng.uniform(high=1 - 1e-12, size=len(scores)) * cumulative[:, -1]
-        return (uniform[:, np.newaxis] >= cumulative).sum(axis=1)
+        proba = np.exp(scores, out=scores)
+        proba /= row_sum(proba)[:, np.newaxis]
+        return proba
 
     def count(self, classes):
         """Answers ``[annotator, true class, answer]``."""
@@ -227,6 +233,14 @@ class _KindPrior:
         ]
         # The steadiness of the kinds goes round fastest.
         return found @ terms.T + np.tile(np.stack(per_row, axis=1), len(_SKILLS))
+
+
+def _draw_classes(proba, rng):
+    """A class for each item: (n_samples,)."""
+    cumulative = np.cumsum(proba, axis=1)
+    # Below one, also after rounding, so that it never passes the last class.
+    uniform = rng.uniform(high=1 - 1e-12, size=len(proba)) * cumulative[:, -1]
+    return (uniform[:, np.newaxis] >= cumulative).sum(axis=1)
 
 
 def _draw_log_rows(pseudo, rng):

@@ -114,3 +114,20 @@ def test_an_interval_of_certainty_is_a_point():
     low, high = beta_interval(np.array([0.3, 0.0, 1.0]), np.zeros(3))
     np.testing.assert_allclose(low, [0.3, 0, 1], atol=1e-6)
     np.testing.assert_allclose(high, [0.3, 0, 1], atol=1e-6)
+
+
+def test_who_watches_sees_the_draws_whose_means_are_returned():
+    labels, truth, _ = simulated()
+    model = DawidSkene().fit(labels)
+    seen = []
+    found = matrix_posterior(
+        labels,
+        safe_log(model.class_prior_),
+        safe_log(model.confusion_matrices_),
+        watch=lambda proba, log_confusion: seen.append((proba, log_confusion)),
+    )
+    proba = np.mean([one for one, _ in seen], axis=0)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert np.mean(proba.argmax(axis=1) == truth) > 0.8
+    drawn = np.mean([np.exp(two) for _, two in seen], axis=0)
+    np.testing.assert_allclose(drawn, found.matrix_mean, atol=0.06)
