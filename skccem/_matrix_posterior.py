@@ -1,13 +1,14 @@
 """How uncertain confusion matrices are: Gibbs sampling of classes and matrices."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.special import gammaln
 from scipy.stats import beta
 
-from ._probability import answer_rows, row_max, safe_log
+from ._probability import answer_rows, row_max, row_sum, safe_log
 
 # Sweeps that are thrown away, and that count. The moments of a sweep are exact given
 # the classes that it drew, so that a few hundred are enough.
@@ -93,27 +94,67 @@ def matrix_posterior(labels, log_prior, log_confusion):
     .. [2] M. Venanzi, J. Guiver, G. Kazai, P. Kohli and M. Shokouhi, "Community-based
        Bayesian aggregation models for crowdsourcing", WWW 2014.
     """
+    moments = _Moments()
     rng = np.random.default_rng(_SEED)
+    for sweep in _sweeps(labels, log_prior, log_confusion, rng, _WARM_UP, _KEPT):
+        moments.add(sweep.pseudo, sweep.counts, sweep.frequencies)
+    return moments.posterior()
+
+
+def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept):
+    """Classes and matrices, each averaged over what the other may be.
+
+    Parameters
+    ----------
+    labels, log_prior, log_confusion
+        As in `matrix_posterior`, whose model and sampler this is.
+    rng : numpy.random.Generator
+    warm_up, kept : int
+        Sweeps that are thrown away, and that count.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_samples, n_classes)
+        Mean class probabilities given the labels and the drawn matrices; those before
+        any answer where an item has no labels. They are less certain than those of one
+        set of matrices, which are themselves guessed from few labels.
+    matrices : ndarray of shape (n_annotators, n_classes, n_classes)
+        Mean matrices.
+    """
+    labelled = labels.labels_per_item > 0
+    proba = np.zeros((labels.n_samples, labels.n_classes))
+    matrices, frequencies = 0.0, 0.0
+    for sweep in _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
+        total = row_sum(sweep.weights)[:, np.newaxis] * kept
+        proba[labelled] += sweep.weights / total
+        matrices += sweep.pseudo / (sweep.pseudo.sum(axis=2, keepdims=True) * kept)
+        frequencies += sweep.frequencies / kept
+    each = np.ndim(log_prior) == 2
+    proba[~labelled] = np.exp(log_prior[~labelled]) if each else frequencies
+    return proba, matrices
+
+
+def _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
+    """Yield what the sweeps drew that come after the warm-up."""
     used = np.flatnonzero(labels.labels_per_item)
     drawn_prior = np.ndim(log_prior) == 1
     log_prior = np.maximum(log_prior if drawn_prior else log_prior[used], _LOG_TINY)
     log_confusion = np.maximum(log_confusion, _LOG_TINY)
     items = _Items(labels[used])
     prior = _KindPrior(labels.n_classes)
-    moments = _Moments()
-    for sweep in range(_WARM_UP + _KEPT):
-        classes = items.draw_classes(log_confusion, log_prior, rng)
+    for number in range(warm_up + kept):
+        weights = items.class_weights(log_confusion, log_prior)
+        classes = _draw_classes(weights, rng)
         counts = items.count(classes)
         sizes = np.bincount(classes, minlength=labels.n_classes)
         if drawn_prior:
             log_prior = np.maximum(safe_log(rng.dirichlet(sizes + _ITEMS)), _LOG_TINY)
-        if sweep < _WARM_UP:
+        if number < warm_up:
             prior.fit_errors(counts)
         pseudo = counts + prior.draw(counts, rng)
         log_confusion = _draw_log_rows(pseudo, rng)
-        if sweep >= _WARM_UP:
-            moments.add(pseudo, counts, sizes / len(classes))
-    return moments.posterior()
+        if number >= warm_up:
+            yield _Sweep(weights, counts, pseudo, sizes / len(classes))
 
 
 def beta_interval(mean, variance, level=0.9):
@@ -144,6 +185,25 @@ def beta_interval(mean, variance, level=0.9):
     return beta.ppf(low, a, b), beta.ppf(high, a, b)
 
 
+class _Sweep(NamedTuple):
+    """What a sweep of the sampler drew, and from what.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_labelled_items, n_classes)
+        Proportional to the probabilities that the classes were drawn from.
+    counts, pseudo : ndarray of shape (n_annotators, n_classes, n_classes)
+        Answers by true class, without and with the pseudo-labels of the prior.
+    frequencies : ndarray of shape (n_classes,)
+        Of the drawn classes.
+    """
+
+    weights: np.ndarray
+    counts: np.ndarray
+    pseudo: np.ndarray
+    frequencies: np.ndarray
+
+
 class _Items:
     """Labels in the form in which sweeps need them."""
 
@@ -154,14 +214,11 @@ class _Items:
         self._shape = (labels.n_annotators, n_classes, n_classes)
         self._cells = labels.indices.astype(np.int64) * n_classes**2 + labels.codes
 
-    def draw_classes(self, log_confusion, log_prior, rng):
-        """A class for each item, given the matrices: (n_samples,)."""
+    def class_weights(self, log_confusion, log_prior):
+        """Proportional to the classes' probabilities given the matrices."""
         scores = self._indicator @ answer_rows(log_confusion) + log_prior
         scores -= row_max(scores)[:, np.newaxis]
-        cumulative = np.cumsum(np.exp(scores), axis=1)
-        # Below one, also after rounding, so that it never passes the last class.
-        uniform = rng.uniform(high=1 - 1e-12, size=len(scores)) * cumulative[:, -1]
-        return (uniform[:, np.newaxis] >= cumulative).sum(axis=1)
+        return np.exp(scores)
 
     def count(self, classes):
         """Answers ``[annotator, true class, answer]``."""
@@ -227,6 +284,14 @@ class _KindPrior:
         ]
         # The steadiness of the kinds goes round fastest.
         return found @ terms.T + np.tile(np.stack(per_row, axis=1), len(_SKILLS))
+
+
+def _draw_classes(weights, rng):
+    """A class for each item: (n_samples,)."""
+    cumulative = np.cumsum(weights, axis=1)
+    # Below one, also after rounding, so that it never passes the last class.
+    uniform = rng.uniform(high=1 - 1e-12, size=len(weights)) * cumulative[:, -1]
+    return (uniform[:, np.newaxis] >= cumulative).sum(axis=1)
 
 
 def _draw_log_rows(pseudo, rng):
