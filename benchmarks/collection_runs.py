@@ -32,11 +32,12 @@ class World:
     ----------
     kind : str
         Of ``make_confusion_matrices``.
-    setting : {"plain", "long tail", "capacity", "difficult", "correlated", "outliers"}
-        What departs from the plain model: annotators have time by Zipf's law, or for
-        twice an even share of a round; items are guessed at with a probability of 1/3
-        on average; 30% of answers copy the herd's; 10% of the items are answered as of
-        another class.
+    setting : str
+        "plain", or what departs from it: "long tail", annotators are available by
+        Zipf's law; "capacity", each for twice an even share of a round; "newcomers",
+        five of them gave the first labels; "difficult", items are guessed at with a
+        probability of 1/3 on average; "correlated", 30% of answers copy the herd's;
+        "outliers", 10% of the items are answered as of another class.
     seed, n_items : int
     """
 
@@ -66,8 +67,11 @@ class World:
         weights = np.ones(N_ANNOTATORS)
         if setting == "long tail":
             weights = 1 / (1 + rng.permutation(N_ANNOTATORS))
-        # How busy the annotators are.
+        # Of the labels, for each annotator, and of the first ones.
         self.share = weights / weights.sum()
+        self.first_share = self.share * (
+            (np.arange(N_ANNOTATORS) < 5) | (setting != "newcomers")
+        )
         self.limited = setting in ("long tail", "capacity")
 
     def labels(self, asked):
@@ -97,7 +101,7 @@ def measure_collection(estimator, kind, setting, strategy, seed, max_epochs, n_i
     world = World(kind, setting, seed, n_items)
     asked = np.zeros((n_items, N_ANNOTATORS), dtype=bool)
     rng = np.random.default_rng(seed)
-    _ask_evenly(asked, n_items, world.share, rng)
+    _ask_evenly(asked, n_items, world.first_share, rng)
     curve = {"labels": [], "accuracy": []}
     while True:
         labels = world.labels(asked)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._label_gain import entropy_bits, group_alike, label_gain, pair_gain
+from ._label_gain import entropy_bits, group_alike, label_value, pair_value
 
 # Groups of items times annotators times answers.
-_GROUP_ENTRIES = 2**23
+_GROUP_ENTRIES = 2**22
 
 # Groups to have whatever the number of annotators.
 _FEWEST_GROUPS = 64
@@ -40,8 +40,24 @@ class Limits(NamedTuple):
     budget: float
 
 
-def choose_pairs(labels, proba, matrices, limits, rng):
-    """Choose pairs without a label by their gain for the cost, one after the other.
+class Pairs(NamedTuple):
+    """Pairs in the order in which they were chosen.
+
+    Attributes
+    ----------
+    items, annotators : int ndarrays of shape (n_pairs,)
+    value, gain : ndarrays of shape (n_pairs,)
+        Of `label_value`, after the labels that were chosen for the item before.
+    """
+
+    items: np.ndarray
+    annotators: np.ndarray
+    value: np.ndarray
+    gain: np.ndarray
+
+
+def choose_pairs(labels, proba, matrices, draws, limits, rng):
+    """Choose pairs without a label by their value for the cost, one after the other.
 
     Parameters
     ----------
@@ -49,16 +65,16 @@ def choose_pairs(labels, proba, matrices, limits, rng):
         Labels that are there already.
     proba : ndarray of shape (n_samples, n_classes)
     matrices : ndarray of shape (n_annotators, n_classes, n_classes)
+        Means of their posterior.
+    draws : ndarray of shape (n_draws, n_annotators, n_classes, n_classes)
+        Draws from it.
     limits : Limits
     rng : numpy.random.Generator
         Breaks ties.
 
     Returns
     -------
-    items, annotators : int ndarrays of shape (n_pairs,)
-        In the order in which they were chosen.
-    gains : ndarray of shape (n_pairs,)
-        Bits that each label is expected to tell, after those before it.
+    Pairs
 
     Notes
     -----
@@ -75,39 +91,38 @@ def choose_pairs(labels, proba, matrices, limits, rng):
     were chosen, or that the group's best annotator labelled before. An entry whose
     gain turns out to be smaller by now goes back.
     """
-    queue = _Queue(labels, proba, matrices, limits, rng)
+    queue = _Queue(labels, proba, matrices, draws, limits, rng)
     items, annotators = queue.run()
-    bits = pair_gain(proba[items], matrices[annotators])
-    share = np.minimum(bits / np.maximum(entropy_bits(proba[items]), _TINY), 1)
-    left = {}
+    value, gain = pair_value(proba[items], matrices[annotators], draws[:, annotators])
+    told = np.minimum(gain / np.maximum(entropy_bits(proba[items]), _TINY), 1)
+    shares, left = np.empty(len(items)), {}
     for pair, item in enumerate(items.tolist()):
-        before = left.get(item, 1.0)
-        bits[pair] *= before
-        left[item] = before * (1 - share[pair])
-    return items, annotators, bits
+        shares[pair] = left.get(item, 1.0)
+        left[item] = shares[pair] * (1 - told[pair])
+    return Pairs(items, annotators, value * shares, gain * shares)
 
 
 class _Queue:
     """The heap of groups and items, and what is left of the limits."""
 
-    def __init__(self, labels, proba, matrices, limits, rng):
+    def __init__(self, labels, proba, matrices, draws, limits, rng):
         self._labels, self._limits = labels, limits
         self._open, self._cost = limits.per_annotator.tolist(), limits.cost.tolist()
         # Costs that add up to the budget must not exceed it by rounding.
         self._budget = limits.budget * (1 + 1e-9)
         most = _GROUP_ENTRIES // (matrices.shape[0] * matrices.shape[1])
         self._groups, means = group_alike(proba, max(most, _FEWEST_GROUPS))
-        self._rank_annotators(means, matrices, rng)
+        self._rank_annotators(means, matrices, draws, rng)
         self._rank_items(proba, means, rng)
         # Of the items that were met: who labelled them or was chosen to, and how often
         # they were chosen.
         self._asked, self._times = {}, {}
 
-    def _rank_annotators(self, means, matrices, rng):
+    def _rank_annotators(self, means, matrices, draws, rng):
         """Each group's annotators from the best to the worst, ties at random."""
         able = rng.permutation(np.flatnonzero(self._limits.per_annotator > 0))
-        bits = label_gain(means, matrices[able])
-        worth = bits / self._limits.cost[able]
+        value, bits = label_value(means, matrices[able], draws[:, able])
+        worth = value / self._limits.cost[able]
         order = np.argsort(-worth, axis=1, kind="stable")
         self._ranked = able[order]
         self._worth = np.take_along_axis(worth, order, axis=1)

@@ -101,7 +101,7 @@ def matrix_posterior(labels, log_prior, log_confusion):
     return moments.posterior()
 
 
-def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept):
+def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept, n_draws):
     """Classes and matrices, each averaged over what the other may be.
 
     Parameters
@@ -111,6 +111,8 @@ def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept):
     rng : numpy.random.Generator
     warm_up, kept : int
         Sweeps that are thrown away, and that count.
+    n_draws : int
+        Draws of the matrices, from sweeps with equal numbers of others in between.
 
     Returns
     -------
@@ -120,18 +122,22 @@ def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept):
         set of matrices, which are themselves guessed from few labels.
     matrices : ndarray of shape (n_annotators, n_classes, n_classes)
         Mean matrices.
+    draws : ndarray of shape (n_draws, n_annotators, n_classes, n_classes)
     """
     labelled = labels.labels_per_item > 0
     proba = np.zeros((labels.n_samples, labels.n_classes))
-    matrices, frequencies = 0.0, 0.0
-    for sweep in _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
+    matrices, frequencies, draws = 0.0, 0.0, []
+    sweeps = _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept)
+    for number, sweep in enumerate(sweeps):
+        if number % (kept // n_draws) == 0 and len(draws) < n_draws:
+            draws.append(np.exp(sweep.log_confusion))
         total = row_sum(sweep.weights)[:, np.newaxis] * kept
         proba[labelled] += sweep.weights / total
         matrices += sweep.pseudo / (sweep.pseudo.sum(axis=2, keepdims=True) * kept)
         frequencies += sweep.frequencies / kept
     each = np.ndim(log_prior) == 2
     proba[~labelled] = np.exp(log_prior[~labelled]) if each else frequencies
-    return proba, matrices
+    return proba, matrices, np.stack(draws)
 
 
 def _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
@@ -154,7 +160,8 @@ def _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
         pseudo = counts + prior.draw(counts, rng)
         log_confusion = _draw_log_rows(pseudo, rng)
         if number >= warm_up:
-            yield _Sweep(weights, counts, pseudo, sizes / len(classes))
+            frequencies = sizes / len(classes)
+            yield _Sweep(weights, counts, pseudo, log_confusion, frequencies)
 
 
 def beta_interval(mean, variance, level=0.9):
@@ -194,6 +201,7 @@ class _Sweep(NamedTuple):
         Proportional to the probabilities that the classes were drawn from.
     counts, pseudo : ndarray of shape (n_annotators, n_classes, n_classes)
         Answers by true class, without and with the pseudo-labels of the prior.
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
     frequencies : ndarray of shape (n_classes,)
         Of the drawn classes.
     """
@@ -201,6 +209,7 @@ class _Sweep(NamedTuple):
     weights: np.ndarray
     counts: np.ndarray
     pseudo: np.ndarray
+    log_confusion: np.ndarray
     frequencies: np.ndarray
 
 

@@ -18,6 +18,9 @@ __all__ = ["suggest_labels"]
 _WARM_UP = 50
 _KEPT = 60
 
+# Draws of the matrices, each of which costs as much as the ranking by their means.
+_DRAWS = 10
+
 # Of a batch, how many even shares an annotator gets at most.
 _SHARES = 4
 
@@ -61,7 +64,7 @@ def suggest_labels(
     cost : mapping of identifier to float or array-like of shape (n_annotators,), \
             default=None
         Positive cost of a label of each annotator, an array in the order of
-        `annotators_`. Pairs are then chosen by gain for the cost. None is 1 for all.
+        `annotators_`. None is 1 for all.
     budget : float, default=None
         Most that the labels cost together. None sets no limit.
     random_state : int, RandomState instance or None, default=None
@@ -77,6 +80,8 @@ def suggest_labels(
         - `annotator`;
         - `gain`: bits that the answer is expected to tell about the item's class, after
           those suggested for the item before it;
+        - `value`: with half of what it will tell besides, once more is known about the
+          annotator; the best have the highest value for the cost;
         - `cost`: of the label.
 
     Raises
@@ -100,19 +105,23 @@ def suggest_labels(
     -----
     The gain is the mutual information between the class of the item, of probabilities
     ``q``, and the answer of the annotator, of matrix ``B`` [1]_:
-    ``H(q B) - sum_k q_k H(B[k])``, by how much the entropy of the class is expected to
-    fall. Both ``q`` and ``B`` are means over 60 samples of the posterior of the model
-    of Dawid and Skene in `skccem.reports.annotator_report`, where annotators are of
-    kinds whose frequencies are learned. So a newcomer is worth what a label of this
-    crowd is usually worth, and is asked where the gain is large; who answered two items
-    as others did is no expert yet; and an item with one label is not certain
-    because its annotator seems to be. Where the mean matrix of annotators is uncertain,
-    the gain is that of their mean answer, which is less than the mean of the gains.
+    ``I(q, B) = H(q B) - sum_k q_k H(B[k])``, by how much the entropy of the class is
+    expected to fall. Both are means over 60 samples of the posterior that
+    `skccem.reports.annotator_report` describes, where annotators are of kinds whose
+    frequencies are learned: who answered two items as others did is no expert yet, and
+    an item is not certain because the one who labelled it seems to be.
 
-    A batch is chosen greedily [2]_. A label suggested for an item leaves further ones
-    the share ``1 - gain / H(q)`` of their gain, as if it gave the class away with
-    probability ``gain / H(q)`` and told nothing otherwise. Collect in several rounds,
-    fitting again in between: what is learned about annotators counts in the next one.
+    The gain of the mean matrix is less than the mean of the gains of all matrices that
+    are possible, the more so the less is known about the annotator: the difference is
+    what the label will tell only once its annotator is known. Half of it is added to
+    the value of a label. So a newcomer is asked before those who are known to be worse
+    than the crowd usually is, but not in place of those who are known to be good.
+
+    A batch is chosen greedily, items and annotators together [2]_. A label suggested
+    for an item leaves further ones the share ``1 - gain / H(q)`` of their value, as if
+    it gave the class away with probability ``gain / H(q)`` and told nothing otherwise.
+    Collect in several rounds, fitting again in between: what is learned about
+    annotators counts in the next one.
 
     Beyond a few thousand items those with nearly the same ``q`` share the ranking of
     annotators, and no array of shape (n_samples, n_annotators) is made. For 100,000
@@ -127,10 +136,8 @@ def suggest_labels(
     ----------
     .. [1] D. V. Lindley, "On a measure of the information provided by an experiment",
        Annals of Mathematical Statistics 27 (4), 1956.
-    .. [2] V. S. Sheng, F. Provost and P. G. Ipeirotis, "Get another label? Improving
-       data quality and data mining using multiple, noisy labelers", KDD 2008, for
-       choosing items; Y. Yan, R. Rosales, G. Fung and J. G. Dy, "Active learning from
-       crowds", ICML 2011, for choosing annotators as well.
+    .. [2] Y. Yan, R. Rosales, G. Fung and J. G. Dy, "Active learning from crowds",
+       ICML 2011.
 
     Examples
     --------
@@ -147,7 +154,7 @@ def suggest_labels(
     >>> model = DawidSkene(random_state=0).fit(Y)
     >>> table = suggest_labels(model, None, Y, n=60, random_state=0)
     >>> table.columns.tolist(), len(table)
-    (['item', 'annotator', 'gain', 'cost'], 60)
+    (['item', 'annotator', 'gain', 'value', 'cost'], 60)
     >>> bool(table["annotator"].isin([0, 1, 2, 3]).all())
     True
     """
@@ -158,25 +165,30 @@ def suggest_labels(
         labels, n, annotators, max_per_annotator, max_per_item, cost, budget
     )
     rng = np.random.default_rng(random_generator(random_state).randint(2**31))
-    proba, matrices = mean_posterior(
+    proba, matrices, draws = mean_posterior(
         labels,
         crowd.log_prior,
         crowd.log_confusion,
         rng,
         warm_up=_WARM_UP,
         kept=_KEPT,
+        n_draws=_DRAWS,
     )
-    items, chosen, gains = choose_pairs(labels, proba, matrices, limits, rng)
+    pairs = choose_pairs(labels, proba, matrices, draws, limits, rng)
     names = np.arange(labels.n_samples) if labels.items is None else labels.items
-    order = np.argsort(-gains / limits.cost[chosen], kind="stable")
-    items, chosen = items[order], chosen[order]
-    return pandas.DataFrame(
+    cost = limits.cost[pairs.annotators]
+    table = pandas.DataFrame(
         {
-            "item": names[items],
-            "annotator": labels.annotators[chosen],
-            "gain": gains[order],
-            "cost": limits.cost[chosen],
+            "item": names[pairs.items],
+            "annotator": labels.annotators[pairs.annotators],
+            "gain": pairs.gain,
+            "value": pairs.value,
+            "cost": cost,
         }
+    )
+    # Items that are alike were chosen by a value in common.
+    return table.iloc[np.argsort(-pairs.value / cost, kind="stable")].reset_index(
+        drop=True
     )
 
 
@@ -247,9 +259,10 @@ def _costs(labels, available, cost):
     wrong = ~((costs[available] > 0) & np.isfinite(costs[available]))
     if wrong.any():
         first = available[wrong.argmax()]
+        name = labels.annotators[[first]].tolist()[0]
         raise ValueError(
             "Expected a positive finite cost of every available annotator, got "
-            f"{costs[first]} of {labels.annotators[first]!r}. Give one, or leave the "
+            f"{costs[first]} of {name!r}. Give one, or leave the "
             "annotator out of annotators=."
         )
     # Whoever is not available needs none.

@@ -78,8 +78,9 @@ def test_items_that_are_uncertain_come_first(known, model):
 def test_the_best_for_the_cost_is_first_and_gains_are_bits(known, model):
     costs = {name: 1 + number for number, name in enumerate(NAMES)}
     table = suggest_labels(model, None, known[1], n=80, cost=costs, random_state=0)
-    assert (table["gain"] / table["cost"]).is_monotonic_decreasing
+    assert (table["value"] / table["cost"]).is_monotonic_decreasing
     assert table["gain"].between(0, 1).all()
+    assert (table["value"] >= table["gain"]).all()
     assert table["cost"].tolist() == [costs[name] for name in table["annotator"]]
 
 
@@ -123,7 +124,9 @@ def test_pairs_run_out(known, model):
         model, None, Y, n=10**5, max_per_annotator=10**5, random_state=0
     )
     assert len(table) == 400 * 6 - Y.n_labels
-    full = np.zeros((3, 6), dtype=int)
+    full = CrowdLabels.from_matrix(
+        np.zeros((3, 6), dtype=int), classes=[0, 1], annotators=NAMES
+    )
     assert len(suggest_labels(model, None, full, random_state=0)) == 0
 
 
@@ -139,12 +142,12 @@ def test_the_same_seed_gives_the_same_suggestions(known, model):
 @pytest.mark.parametrize(
     "clf",
     [
-        CrowdClassifier(n_init=1, max_epochs=20, random_state=0),
+        CrowdClassifier(n_init=1, max_epochs=10, random_state=0),
         TwoStageClassifier(random_state=0),
     ],
 )
 def test_classifiers_suggest_items_by_their_features(known, clf):
-    X, Y, truth = known
+    X, Y, _ = known
     table = suggest_labels(clf.fit(X, Y), X, Y, n=60, random_state=0)
     assert set(table["annotator"].value_counts().index[:2]) == {"Ann", "Ben"}
     # Features between the classes leave the class open.
@@ -191,7 +194,7 @@ def test_an_annotator_is_worth_more_the_more_is_known():
 
 def test_collecting_in_rounds_needs_fewer_labels_than_collecting_at_random():
     saved = []
-    for seed in range(3):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         truth = rng.integers(3, size=200)
         matrices = make_confusion_matrices(12, 3, random_state=seed)

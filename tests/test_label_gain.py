@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from skccem._label_gain import entropy_bits, group_alike, label_gain, pair_gain
+from skccem._label_gain import (
+    entropy_bits,
+    group_alike,
+    label_gain,
+    label_value,
+    pair_value,
+)
 from skccem._label_information import information_bits
 from skccem.simulation import make_confusion_matrices
 
@@ -44,14 +50,25 @@ def test_guesses_tell_nothing_and_who_is_always_right_tells_all(drawn):
     np.testing.assert_allclose(permuted, right)
 
 
-def test_gains_of_pairs_are_those_of_the_table(drawn):
+def test_a_label_is_worth_more_where_less_is_known_of_its_annotator(drawn):
     proba, matrices = drawn
+    value, gain = label_value(proba, matrices, matrices[np.newaxis])
+    np.testing.assert_allclose(value, gain, atol=1e-12)
+    np.testing.assert_allclose(gain, label_gain(proba, matrices))
+    # Who is always right or always wrong, it is not known which.
+    right = np.array([np.eye(2), np.eye(2)[::-1]])[:, np.newaxis]
+    value, gain = label_value(np.array([[0.5, 0.5]]), right.mean(axis=0), right)
+    assert (value.item(), gain.item()) == (0.5, 0)
+
+
+def test_values_of_pairs_are_those_of_the_table(drawn):
+    proba, matrices = drawn
+    draws = np.stack([matrices, matrices[::-1]])
     items, annotators = np.arange(40), np.arange(40) % 10
-    np.testing.assert_allclose(
-        pair_gain(proba[items], matrices[annotators]),
-        label_gain(proba, matrices)[items, annotators],
-        atol=1e-12,
-    )
+    pairs = pair_value(proba, matrices[annotators], draws[:, annotators])
+    table = label_value(proba, matrices, draws)
+    for mine, of_all in zip(pairs, table, strict=True):
+        np.testing.assert_allclose(mine, of_all[items, annotators], atol=1e-12)
 
 
 def test_few_items_are_groups_of_their_own(drawn):
