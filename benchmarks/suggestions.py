@@ -159,7 +159,7 @@ def main(argv=None):
         quick={"seeds": 1, "network_seeds": 1, "epochs": 2, "items": 40},
     )
     plain, departing, features = (
-        cases[: 2 if options.quick else None]
+        cases[: 1 if options.quick else None]
         for cases in (PLAIN, DEPARTING, WITH_FEATURES)
     )
     jobs = [

@@ -47,7 +47,7 @@ def label_gain(proba, matrices):
     side_by_side = matrices.transpose(1, 0, 2).reshape(n_classes, -1)
     row_entropy = entropy_bits(matrices)
     gain = np.empty((len(proba), n_annotators))
-    step = max(1, _BLOCK_ENTRIES // side_by_side.shape[1])
+    step = max(1, _BLOCK_ENTRIES // max(1, side_by_side.shape[1]))
     for start in range(0, len(proba), step):
         block = proba[start : start + step]
         answers = (block @ side_by_side).reshape(len(block), n_annotators, n_classes)

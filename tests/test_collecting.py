@@ -128,6 +128,8 @@ def test_pairs_run_out(known, model):
         np.zeros((3, 6), dtype=int), classes=[0, 1], annotators=NAMES
     )
     assert len(suggest_labels(model, None, full, random_state=0)) == 0
+    nobody = {"annotators": ["Ann"], "max_per_annotator": {"Ann": 0}}
+    assert len(suggest_labels(model, None, Y, random_state=0, **nobody)) == 0
 
 
 def test_the_same_seed_gives_the_same_suggestions(known, model):
