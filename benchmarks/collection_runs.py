@@ -15,8 +15,8 @@ from skccem.simulation import (
 
 N_CLASSES, N_ANNOTATORS = 3, 20
 
-# Labels an item: in a round, and at the end.
-PER_ROUND, FULL = 0.5, 6
+# Labels an item in a round.
+PER_ROUND = 0.5
 
 # Who answers, from who is asked: random collection, a random annotator for the items
 # that are least certain (uncertainty sampling), and what is suggested.
@@ -81,7 +81,9 @@ class World:
         )
 
 
-def measure_collection(estimator, kind, setting, strategy, seed, max_epochs, n_items):
+def measure_collection(
+    estimator, kind, setting, strategy, seed, max_epochs, n_items, per_item
+):
     """Accuracy of aggregated classes while labels are collected in rounds.
 
     Parameters
@@ -91,6 +93,8 @@ def measure_collection(estimator, kind, setting, strategy, seed, max_epochs, n_i
         Of `World`.
     strategy : {"random", "least certain items", "suggest_labels"}
     seed, max_epochs, n_items : int
+    per_item : int
+        Labels an item at the end.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def measure_collection(estimator, kind, setting, strategy, seed, max_epochs, n_i
         clf, X, proba = _fit(estimator, world.X, labels, seed, max_epochs)
         curve["labels"].append(int(asked.sum()))
         curve["accuracy"].append(float(np.mean(proba.argmax(axis=1) == world.truth)))
-        n = min(int(PER_ROUND * n_items), FULL * n_items - int(asked.sum()))
+        n = min(int(PER_ROUND * n_items), per_item * n_items - int(asked.sum()))
         if n == 0:
             return curve
         if strategy == RANDOM:

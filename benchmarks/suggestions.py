@@ -1,11 +1,11 @@
 """How many labels suggest_labels saves, against random collection.
 
-    python benchmarks/suggestions.py           # ten minutes
+    python benchmarks/suggestions.py           # seven minutes of one core
     python benchmarks/suggestions.py --quick   # seconds
 
 300 items of three classes and 20 annotators start with one random label an item; each
-round fits again and collects half a label an item, up to six. Random collection gives
-all items equally many labels. Seeds are others than those that the defaults of
+round fits again and collects half a label an item, up to six an item. Random collection
+gives all items equally many labels. Seeds are others than those that the defaults of
 ``suggest_labels`` were chosen on. An interrupted run goes on where it was.
 """
 
@@ -155,8 +155,8 @@ def main(argv=None):
     options = parse_study(
         parser(__doc__.split("\n")[0], data_home=False),
         argv,
-        full={"seeds": 5, "network_seeds": 3, "epochs": 40, "items": 300},
-        quick={"seeds": 1, "network_seeds": 1, "epochs": 2, "items": 40},
+        full={"seeds": 5, "network_seeds": 3, "epochs": 40, "items": 300, "labels": 6},
+        quick={"seeds": 1, "network_seeds": 1, "epochs": 2, "items": 40, "labels": 2},
     )
     plain, departing, features = (
         cases[: 1 if options.quick else None]
@@ -171,6 +171,7 @@ def main(argv=None):
             "seed": FIRST_SEED + seed,
             "max_epochs": options.epochs,
             "n_items": options.items,
+            "per_item": options.labels,
         }
         for estimator, cases, seeds in (
             ("DawidSkene", plain + departing, options.seeds),
@@ -206,13 +207,13 @@ def main(argv=None):
 
 _EXPLANATION = f"""\
 Accuracies are shares of items whose aggregated class is the true one: with the first
-random label of each item (start), and with six labels an item, by random collection, by
-asking a random annotator about the least certain items, and by `suggest_labels`. Saved
-is the share of random collection's labels, up to where it first has its last accuracy,
-that are not needed for this accuracy; mean ± standard deviation of the seeds. Where it
-is never reached, {NEVER:g} times the labels of random collection are counted. Where
-random labels raise the accuracy by less than {LEAST_RISE:g} on average there is nothing
-to reach: the estimator does not find the classes from these labels."""
+random label of each item (start), and at the end by random collection, by asking a
+random annotator about the least certain items, and by `suggest_labels`. Saved is the
+share of random collection's labels, up to where it first has its last accuracy, that
+are not needed for this accuracy; mean ± standard deviation of the seeds. Where it is
+never reached, {NEVER:g} times the labels of random collection are counted. Where random
+labels raise the accuracy by less than {LEAST_RISE:g} on average there is nothing to
+reach: the estimator does not find the classes from these labels."""
 
 
 if __name__ == "__main__":

@@ -479,7 +479,7 @@ def test_the_study_of_intervals_runs_from_the_command_line(tmp_path):
 
 def test_labels_saved_are_counted_where_the_accuracy_of_random_ones_is_reached():
     random = {"labels": [10, 20, 30, 40], "accuracy": [0.5, 0.6, 0.8, 0.8]}
-    assert suggestions.labels_until(random, 0.7) == 25
+    assert suggestions.labels_until(random, 0.7) == pytest.approx(25)
     assert suggestions.labels_until(random, 0.4) == 10
     assert suggestions.labels_until(random, 0.9) is None
     # Random labels had their last accuracy with 30.
