@@ -1,6 +1,7 @@
 """How uncertain confusion matrices are: Gibbs sampling of classes and matrices."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -97,30 +98,78 @@ def matrix_posterior(labels, log_prior, log_confusion, *, watch=None):
     .. [2] M. Venanzi, J. Guiver, G. Kazai, P. Kohli and M. Shokouhi, "Community-based
        Bayesian aggregation models for crowdsourcing", WWW 2014.
     """
+    moments = _Moments()
     rng = np.random.default_rng(_SEED)
+    for sweep in _sweeps(labels, log_prior, log_confusion, rng, _WARM_UP, _KEPT):
+        moments.add(sweep.pseudo, sweep.counts, sweep.frequencies)
+        if watch is not None:
+            proba = sweep.weights / row_sum(sweep.weights)[:, np.newaxis]
+            watch(proba, sweep.log_confusion)
+    return moments.posterior()
+
+
+def mean_posterior(labels, log_prior, log_confusion, rng, *, warm_up, kept, n_draws):
+    """Classes and matrices, each averaged over what the other may be.
+
+    Parameters
+    ----------
+    labels, log_prior, log_confusion
+        As in `matrix_posterior`, whose model and sampler this is.
+    rng : numpy.random.Generator
+    warm_up, kept : int
+        Sweeps that are thrown away, and that count.
+    n_draws : int
+        Draws of the matrices, from sweeps with equal numbers of others in between.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_samples, n_classes)
+        Mean class probabilities given the labels and the drawn matrices; those before
+        any answer where an item has no labels. They are less certain than those of one
+        set of matrices, which are themselves guessed from few labels.
+    matrices : ndarray of shape (n_annotators, n_classes, n_classes)
+        Mean matrices.
+    draws : ndarray of shape (n_draws, n_annotators, n_classes, n_classes)
+    """
+    labelled = labels.labels_per_item > 0
+    proba = np.zeros((labels.n_samples, labels.n_classes))
+    matrices, frequencies, draws = 0.0, 0.0, []
+    sweeps = _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept)
+    for number, sweep in enumerate(sweeps):
+        if number % (kept // n_draws) == 0 and len(draws) < n_draws:
+            draws.append(np.exp(sweep.log_confusion))
+        total = row_sum(sweep.weights)[:, np.newaxis] * kept
+        proba[labelled] += sweep.weights / total
+        matrices += sweep.pseudo / (sweep.pseudo.sum(axis=2, keepdims=True) * kept)
+        frequencies += sweep.frequencies / kept
+    each = np.ndim(log_prior) == 2
+    proba[~labelled] = np.exp(log_prior[~labelled]) if each else frequencies
+    return proba, matrices, np.stack(draws)
+
+
+def _sweeps(labels, log_prior, log_confusion, rng, warm_up, kept):
+    """Yield what the sweeps drew that come after the warm-up."""
     used = np.flatnonzero(labels.labels_per_item)
     drawn_prior = np.ndim(log_prior) == 1
     log_prior = np.maximum(log_prior if drawn_prior else log_prior[used], _LOG_TINY)
     log_confusion = np.maximum(log_confusion, _LOG_TINY)
     items = _Items(labels[used])
     prior = _KindPrior(labels.n_classes)
-    moments = _Moments()
-    for sweep in range(_WARM_UP + _KEPT):
-        proba = items.class_proba(log_confusion, log_prior)
-        if watch is not None and sweep >= _WARM_UP:
-            watch(proba, log_confusion)
-        classes = _draw_classes(proba, rng)
+    for number in range(warm_up + kept):
+        given = log_confusion
+        weights = items.class_weights(given, log_prior)
+        classes = _draw_classes(weights, rng)
         counts = items.count(classes)
         sizes = np.bincount(classes, minlength=labels.n_classes)
         if drawn_prior:
             log_prior = np.maximum(safe_log(rng.dirichlet(sizes + _ITEMS)), _LOG_TINY)
-        if sweep < _WARM_UP:
+        if number < warm_up:
             prior.fit_errors(counts)
         pseudo = counts + prior.draw(counts, rng)
         log_confusion = _draw_log_rows(pseudo, rng)
-        if sweep >= _WARM_UP:
-            moments.add(pseudo, counts, sizes / len(classes))
-    return moments.posterior()
+        if number >= warm_up:
+            frequencies = sizes / len(classes)
+            yield _Sweep(given, weights, counts, pseudo, frequencies)
 
 
 def beta_interval(mean, variance, level=0.9):
@@ -151,6 +200,28 @@ def beta_interval(mean, variance, level=0.9):
     return beta.ppf(low, a, b), beta.ppf(high, a, b)
 
 
+class _Sweep(NamedTuple):
+    """What a sweep of the sampler drew, and from what.
+
+    Attributes
+    ----------
+    log_confusion : ndarray of shape (n_annotators, n_classes, n_classes)
+        As the sweep before drew them.
+    weights : ndarray of shape (n_labelled_items, n_classes)
+        Proportional to the probabilities that the classes were drawn from, given these.
+    counts, pseudo : ndarray of shape (n_annotators, n_classes, n_classes)
+        Answers by true class, without and with the pseudo-labels of the prior.
+    frequencies : ndarray of shape (n_classes,)
+        Of the drawn classes.
+    """
+
+    log_confusion: np.ndarray
+    weights: np.ndarray
+    counts: np.ndarray
+    pseudo: np.ndarray
+    frequencies: np.ndarray
+
+
 class _Items:
     """Labels in the form in which sweeps need them."""
 
@@ -161,13 +232,11 @@ class _Items:
         self._shape = (labels.n_annotators, n_classes, n_classes)
         self._cells = labels.indices.astype(np.int64) * n_classes**2 + labels.codes
 
-    def class_proba(self, log_confusion, log_prior):
-        """Class probabilities of each item, given the matrices."""
+    def class_weights(self, log_confusion, log_prior):
+        """Proportional to the classes' probabilities given the matrices."""
         scores = self._indicator @ answer_rows(log_confusion) + log_prior
         scores -= row_max(scores)[:, np.newaxis]
-        proba = np.exp(scores, out=scores)
-        proba /= row_sum(proba)[:, np.newaxis]
-        return proba
+        return np.exp(scores)
 
     def count(self, classes):
         """Answers ``[annotator, true class, answer]``."""
@@ -235,11 +304,11 @@ class _KindPrior:
         return found @ terms.T + np.tile(np.stack(per_row, axis=1), len(_SKILLS))
 
 
-def _draw_classes(proba, rng):
+def _draw_classes(weights, rng):
     """A class for each item: (n_samples,)."""
-    cumulative = np.cumsum(proba, axis=1)
+    cumulative = np.cumsum(weights, axis=1)
     # Below one, also after rounding, so that it never passes the last class.
-    uniform = rng.uniform(high=1 - 1e-12, size=len(proba)) * cumulative[:, -1]
+    uniform = rng.uniform(high=1 - 1e-12, size=len(weights)) * cumulative[:, -1]
     return (uniform[:, np.newaxis] >= cumulative).sum(axis=1)
 
 

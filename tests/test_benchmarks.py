@@ -29,6 +29,7 @@ import selection
 import speed
 import streaming
 import study
+import suggestions
 import synthetic
 import variants
 import warm_path
@@ -474,6 +475,30 @@ def test_the_study_of_intervals_runs_from_the_command_line(tmp_path):
     assert text.count("| all |") == 3
     assert text.count("| hammer spammer |") == 1
     assert "CrowdClassifier: 4 classes, 20 annotators, 60 items, 1 an item" in text
+
+
+def test_labels_saved_are_counted_where_the_accuracy_of_random_ones_is_reached():
+    random = {"labels": [10, 20, 30, 40], "accuracy": [0.5, 0.6, 0.8, 0.8]}
+    assert suggestions.labels_until(random, 0.7) == pytest.approx(25)
+    assert suggestions.labels_until(random, 0.4) == 10
+    assert suggestions.labels_until(random, 0.9) is None
+    # Random labels had their last accuracy with 30.
+    quick = {"labels": [10, 20], "accuracy": [0.5, 1.0]}
+    saved, reached = suggestions.share_saved(quick, random)
+    assert reached
+    assert saved == pytest.approx(1 - 16 / 30)
+    never = {"labels": [10, 20], "accuracy": [0.5, 0.6]}
+    assert suggestions.share_saved(never, random) == (1 - 80 / 30, False)
+    assert suggestions.share_saved(random, random) == (0, True)
+
+
+def test_the_study_of_suggestions_runs_from_the_command_line(tmp_path):
+    argv = ["--items", "30", "--epochs", "1"]
+    done = run_script("suggestions.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "suggestions_quick.md").read_text(encoding="utf-8")
+    assert "| mixed, long tail |" in text
+    assert text.count("| mean |") == 3
 
 
 def test_the_study_of_wrong_labels_runs_from_the_command_line(tmp_path, data_home):

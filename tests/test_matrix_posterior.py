@@ -5,7 +5,11 @@ import pytest
 from scipy.stats import beta
 
 from skccem import CrowdLabels, DawidSkene
-from skccem._matrix_posterior import beta_interval, matrix_posterior
+from skccem._matrix_posterior import (
+    beta_interval,
+    matrix_posterior,
+    mean_posterior,
+)
 from skccem._probability import safe_log
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
@@ -131,3 +135,51 @@ def test_who_watches_sees_the_draws_whose_means_are_returned():
     assert np.mean(proba.argmax(axis=1) == truth) > 0.8
     drawn = np.mean([np.exp(two) for _, two in seen], axis=0)
     np.testing.assert_allclose(drawn, found.matrix_mean, atol=0.06)
+
+
+def test_means_over_samples_are_those_of_the_posterior():
+    labels, _, _ = simulated()
+    model = DawidSkene().fit(labels)
+    start = safe_log(model.class_prior_), safe_log(model.confusion_matrices_)
+    rng = np.random.default_rng(7)
+    sweeps = {"warm_up": 50, "kept": 200, "n_draws": 20}
+    proba, matrices, draws = mean_posterior(labels, *start, rng, **sweeps)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    # Another chain than that of the posterior, of which means differ by the draws.
+    found = matrix_posterior(labels, *start)
+    assert np.abs(matrices - found.matrix_mean).max() < 0.06
+    np.testing.assert_allclose(proba.mean(axis=0), found.class_prior, atol=0.01)
+    assert draws.shape == (20, 12, 3, 3)
+    spread = draws.var(axis=0).mean() / found.matrix_variance.mean()
+    assert 0.7 < spread < 1.4
+
+
+def test_means_over_samples_are_less_certain_than_one_set_of_matrices():
+    labels, truth, _ = simulated(per_item=2, n_samples=200)
+    model = DawidSkene().fit(labels)
+    start = safe_log(model.class_prior_), safe_log(model.confusion_matrices_)
+    rng = np.random.default_rng(7)
+    sweeps = {"warm_up": 50, "kept": 100, "n_draws": 1}
+    proba, _, _ = mean_posterior(labels, *start, rng, **sweeps)
+    of_one = model.predict_proba(labels)
+
+    def overconfidence(proba):
+        right = (proba.argmax(axis=1) == truth).mean()
+        return proba.max(axis=1).mean() - right
+
+    assert overconfidence(proba) < overconfidence(of_one) - 0.05
+
+
+def test_an_item_without_labels_has_what_is_known_before_any_answer():
+    labels, truth, _ = simulated()
+    dense = np.asarray(labels).copy()
+    dense[5] = -1
+    labels = CrowdLabels.from_matrix(dense, classes=[0, 1, 2])
+    start = np.log(np.full((12, 3, 3), 1 / 3))
+    known = np.full((400, 3), 0.1) + 0.7 * np.eye(3)[truth]
+    rng, sweeps = np.random.default_rng(7), {"warm_up": 5, "kept": 5, "n_draws": 1}
+    of_each, *_ = mean_posterior(labels, np.log(known), start, rng, **sweeps)
+    np.testing.assert_allclose(of_each[5], known[5])
+    whole = np.log(np.full(3, 1 / 3))
+    of_all, *_ = mean_posterior(labels, whole, start, rng, **sweeps)
+    assert of_all[5].sum() == pytest.approx(1)
