@@ -26,13 +26,14 @@ from ._model_files import (
     save_model,
 )
 from ._one_coin import OneCoinDawidSkene
+from ._report_page import import_environment, make_tables, render
 from ._result_files import (
     accuracy_by_truth,
     check_result_path,
     class_table,
     table_writer,
 )
-from .reports import annotator_report, consensus, label_quality
+from .diagnostics import identifiability_report
 
 METHODS = {
     "DawidSkene": DawidSkene,
@@ -44,6 +45,9 @@ METHODS = {
 
 # Items that are classified at a time.
 _CHUNK = 8192
+
+# Items to review that the page of a report lists.
+_PAGE_ITEMS = 200
 
 # Standard deviation of a column from which on features are said to be large.
 _LARGE = 10
@@ -173,8 +177,8 @@ def aggregate(labels, out, *, method, settings, proba=False, truth=None, say):
     return {**summary, "out": str(out)}
 
 
-def report_by_model(labels, features, model, out, *, say):
-    """Write the tables of a report by a model that was fitted with features.
+def report_by_model(labels, features, model, out, *, diagnose=False, say):
+    """Write a report by a model that was fitted with features.
 
     Parameters
     ----------
@@ -183,6 +187,8 @@ def report_by_model(labels, features, model, out, *, say):
         Its `id` may be None, that of the fit.
     model, out : path-like
         Directories.
+    diagnose : bool, default=False
+        Whether to ask if the labels identify anything, which takes three fits.
     say
         As in `fit`.
 
@@ -203,12 +209,12 @@ def report_by_model(labels, features, model, out, *, say):
     if digest_of(matched.labels) == fitted.labels_digest:
         # Of the items of the fit, what networks said that did not see their labels.
         proba = clf.aggregated_proba_
-    write_report(clf, X, matched.labels, out, proba)
+    write_report(clf, X, matched.labels, out, proba, diagnose=diagnose)
     return {**counts, "out": str(out)}
 
 
-def report_by_labels(labels, out, *, method, settings, say):
-    """Write the tables of a report from labels alone.
+def report_by_labels(labels, out, *, method, settings, diagnose=False, say):
+    """Write a report from labels alone.
 
     Parameters
     ----------
@@ -216,6 +222,8 @@ def report_by_labels(labels, out, *, method, settings, say):
         As in `aggregate`.
     out : path-like
         A directory.
+    diagnose : bool, default=False
+        Whether to ask if the labels identify anything.
 
     Returns
     -------
@@ -224,12 +232,12 @@ def report_by_labels(labels, out, *, method, settings, say):
     _check_report_directory(out)
     estimator = make_estimator(METHODS[method], settings)
     Y, counts = _read_alone(labels, say)
-    write_report(estimator.fit(Y), None, Y, out)
+    write_report(estimator.fit(Y), None, Y, out, diagnose=diagnose)
     return {**counts, "method": method, "out": str(out)}
 
 
-def write_report(clf, X, Y, out, proba=None):
-    """Write what is known about annotators, items and labels.
+def write_report(clf, X, Y, out, proba=None, *, diagnose=False):
+    """Write what is known about annotators, items and labels: tables and a page.
 
     Parameters
     ----------
@@ -242,21 +250,36 @@ def write_report(clf, X, Y, out, proba=None):
         The directory of the tables.
     proba : ndarray of shape (n_samples, n_classes), default=None
         As in `label_quality`.
+    diagnose : bool, default=False
+        Whether the page has what `identifiability_report` finds.
     """
-    tables = (
-        annotator_report(clf, X, Y).reset_index(),
-        consensus(clf, X, Y, proba=proba).reset_index(),
-        label_quality(clf, X, Y, proba=proba),
+    tables = make_tables(clf, X, Y, proba=proba)
+    page = render(
+        clf,
+        X,
+        Y,
+        tables,
+        texts=None,
+        diagnostics=identifiability_report(clf, X, Y) if diagnose else None,
+        n_items=_PAGE_ITEMS,
+        title="Report on a crowd",
     )
-    paths = _report_paths(out)
-    write_files(dict(zip(paths, map(table_writer, tables), strict=True)))
+    frames = (
+        tables.annotators.reset_index(),
+        tables.items.reset_index(),
+        tables.labels,
+    )
+    writers = [*map(table_writer, frames), lambda path: path.write_text(page, "utf-8")]
+    write_files(dict(zip(_report_paths(out), writers, strict=True)))
 
 
 def _report_paths(out):
-    return [Path(out) / name for name in ("annotators.csv", "items.csv", "labels.csv")]
+    names = "annotators.csv", "items.csv", "labels.csv", "report.html"
+    return [Path(out) / name for name in names]
 
 
 def _check_report_directory(out):
+    import_environment()
     for path in _report_paths(out):
         check_writable(path)
 

@@ -109,8 +109,9 @@ def new_backbone(estimator, X, n_classes, continued=False):
     nn.Module
     """
     if continued:
-        # A copy, so that a fit that fails leaves the last one's as it was.
-        return copy.deepcopy(estimator.net_.module_.backbone)
+        # A copy, so that a fit that fails leaves the last one's as it was. That one
+        # has predicted since, without dropout.
+        return copy.deepcopy(estimator.net_.module_.backbone).train()
     if estimator.module is None:
         sizes = estimator.hidden_layer_sizes
         sizes = (sizes,) if isinstance(sizes, Integral) else sizes

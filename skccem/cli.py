@@ -129,16 +129,22 @@ def aggregate_command(labels, out, method, proba, truth, seed, settings, progres
 @label_options
 @click.option("--model", type=_directory, help="What fit has saved; needs --features.")
 @feature_options(id=None, required=False)
-@out_option("A directory for the tables.", directory=True)
+@out_option("A directory for the page and the tables.", directory=True)
+@click.option(
+    "--diagnose", is_flag=True, help="Also ask whether these labels identify anything."
+)
 @_method_option
 @seed_option
 @settings_option
 @talk
-def report_command(labels, model, features, out, method, seed, settings, progress, say):
+def report_command(
+    labels, model, features, out, diagnose, method, seed, settings, progress, say
+):
     """Say who is good, which labels are right and what to look at again.
 
-    Writes annotators.csv, items.csv (the least certain first) and labels.csv, by a
-    model and features, or without both from the labels alone by --method.
+    Writes report.html for a browser, and annotators.csv, items.csv (the least certain
+    first) and labels.csv, by a model and features, or without both from the labels
+    alone by --method.
     """
     if (model is None) != (features is None):
         raise click.UsageError(
@@ -151,9 +157,11 @@ def report_command(labels, model, features, out, method, seed, settings, progres
             raise click.UsageError(
                 "--method, --seed and --set are for reports without --model."
             )
-        return report_by_model(labels, features, model, out, say=say)
+        return report_by_model(labels, features, model, out, diagnose=diagnose, say=say)
     settings = {"random_state": seed} | settings
-    return report_by_labels(labels, out, method=method, settings=settings, say=say)
+    return report_by_labels(
+        labels, out, method=method, settings=settings, diagnose=diagnose, say=say
+    )
 
 
 @commands.command("simulate")

@@ -1,46 +1,12 @@
 """A report on a crowd as one HTML file."""
 
-import platform
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
 
 from ._atomic import write_files
 from ._fitted_crowd import read_crowd
-from ._report_rows import (
-    annotator_rows,
-    annotators_note,
-    audit_rows,
-    class_rows,
-    diagnostics_of,
-    item_rows,
-    items_note,
-    percents_of,
-)
-from ._report_text import shortened, summary_sentences
-from .reports import annotator_report, consensus, gold_audit, label_quality
+from ._report_page import import_environment, make_tables, render
 
 __all__ = ["report"]
-
-_TEMPLATE = "report.html"
-
-_COLUMNS = [
-    ("annotator", False, "name; click on it for the confusion matrix"),
-    ("verdict", False, "in words"),
-    ("labels", True, "how many were given"),
-    (
-        "accuracy",
-        False,
-        "estimated, with a 90% interval, all annotators compared on "
-        "the same mix of classes",
-    ),
-    ("bits", True, "information of a label about the class"),
-    ("spammer score", True, "0: answers do not depend on the class; 1: they tell it"),
-    ("most frequent mistake", False, "true class, answer, and its rate"),
-    ("agreement", True, "share of others' labels of the same items that are the same"),
-]
 
 
 def report(
@@ -133,90 +99,25 @@ def report(
     >>> "6 annotators gave 600 labels to 200 items of 3 classes" in page
     True
     """
-    environment = _import_environment()
-    crowd = read_crowd(clf, X, Y)
-    labels = crowd.labels
-    if texts is not None and len(texts) != labels.n_samples:
+    # Before any work.
+    import_environment()
+    n_samples = read_crowd(clf, X, Y).labels.n_samples
+    if texts is not None and len(texts) != n_samples:
         raise ValueError(
-            f"Expected texts of length {labels.n_samples}, one for each row of Y, got "
+            f"Expected texts of length {n_samples}, one for each row of Y, got "
             f"{len(texts)}."
         )
-    items = consensus(clf, X, Y, proba=proba)
-    quality = label_quality(clf, X, Y, proba=proba)["probability"].to_numpy()
-    audit = None if gold is None else gold_audit(clf, X, Y, gold)
-    annotators = annotator_report(clf, X, Y)
-    matrices, place = percents_of(np.exp(crowd.log_confusion), labels)
-    content = {
-        "title": title,
-        "summary": summary_sentences(labels, annotators, items, quality),
-        "audit": None if audit is None else audit_rows(audit),
-        "columns": [
-            {"name": name, "number": number, "meaning": meaning}
-            for name, number, meaning in _COLUMNS
-        ],
-        "annotators": annotator_rows(annotators, place),
-        "annotators_note": annotators_note(labels, place),
-        "items": item_rows(items.iloc[:n_items], labels, texts),
-        "items_note": items_note(len(items), n_items),
-        "texts": texts is not None,
-        "classes": class_rows(labels, items),
-        "classes_note": "Items by the consensus.",
-        "diagnostics": diagnostics_of(diagnostics),
-        "settings": _settings(clf),
-        "versions": _versions(),
-        "data": {
-            "classes": [str(name) for name in labels.classes],
-            "matrices": matrices,
-        },
-    }
-    content["contents"] = _contents(content)
-    page = environment.get_template(_TEMPLATE).render(content)
+    tables = make_tables(clf, X, Y, proba=proba, gold=gold)
+    page = render(
+        clf,
+        X,
+        Y,
+        tables,
+        texts=texts,
+        diagnostics=diagnostics,
+        n_items=n_items,
+        title=title,
+    )
     path = Path(path)
     write_files({path: lambda temporary: temporary.write_text(page, "utf-8")})
     return path
-
-
-def _import_environment():
-    """Jinja2's environment, in which everything is escaped."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ImportError(
-            "Expected Jinja2 for a report, but it is not installed. Install it with: "
-            "pip install skccem[report]"
-        ) from error
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("skccem"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-
-
-def _settings(clf):
-    lines = [f"{type(clf).__module__}.{type(clf).__qualname__}"]
-    lines += [
-        f"{name} = {shortened(repr(value))}"
-        for name, value in sorted(clf.get_params().items())
-    ]
-    return "\n".join(lines)
-
-
-def _versions():
-    packages = ("skccem", "numpy", "scikit-learn", "torch")
-    found = ", ".join(f"{name} {version(name)}" for name in packages)
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    return f"Made on {now} UTC with {found}, Python {platform.python_version()}."
-
-
-def _contents(content):
-    sections = [
-        ("summary", "Summary", True),
-        ("gold", "Gold labels", content["audit"]),
-        ("annotators", "Annotators", True),
-        ("items", "Items to review", True),
-        ("classes", "Classes", True),
-        ("diagnostics", "Diagnostics", content["diagnostics"]),
-        ("settings", "Settings", True),
-    ]
-    return [(anchor, name) for anchor, name, there in sections if there]

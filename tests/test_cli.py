@@ -16,6 +16,7 @@ from skccem import CrowdClassifier, CrowdLabels, DawidSkene
 from skccem._file_jobs import METHODS
 from skccem._simulated_files import simulate_files
 from skccem.cli import commands
+from skccem.diagnostics import identifiability_report
 from skccem.reports import annotator_report, consensus, label_quality
 
 README = Path(__file__).parents[1] / "README.md"
@@ -146,8 +147,20 @@ def test_a_report_needs_no_features(home, tmp_path):
     np.testing.assert_allclose(table["accuracy"], expected["accuracy"])
     assert found["method"] == "DawidSkene"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("annotators.csv", "items.csv", "labels.csv")
+        *("annotators.csv", "items.csv", "labels.csv", "report.html")
     ]
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert all(f">{name}<" in page for name in Y.annotators)
+    assert "Diagnostics" not in page
+
+
+def test_a_report_says_whether_the_labels_identify_anything_if_asked(home, tmp_path):
+    summary("report", "--labels", home / "labels.csv", "--out", tmp_path, "--diagnose")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    Y = CrowdLabels.from_long(pandas.read_csv(home / "labels.csv", dtype=str))
+    expected = identifiability_report(DawidSkene(random_state=0).fit(Y), None, Y)
+    assert f"say anything about the classes: {expected.verdict}." in page
+    assert all(f"<th>{name}" in page for name in expected.checks.index)
 
 
 def test_a_report_of_the_fit_counts_no_label_twice(home, known, tmp_path):
@@ -296,6 +309,7 @@ def test_the_demo_goes_all_the_way_to_a_report(tmp_path):
         *("model/model.safetensors", "model/skccem.json", "model/aggregated.csv"),
         *("predictions.csv", "dawid_skene.csv"),
         *("report/annotators.csv", "report/items.csv", "report/labels.csv"),
+        "report/report.html",
     } <= files
 
 

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -290,3 +291,28 @@ def test_what_cannot_go_on_is_refused_and_leaves_everything_as_it_was(crowd):
     # As many columns are taken by position, as everywhere after a fit.
     named.partial_fit(X, np.asarray(labels))
     assert_array_equal(named.annotators_, list("abcdef"))
+
+
+class RecordedModes(Callback):
+    """Whether each part of the network was in training mode at each batch."""
+
+    def __init__(self):
+        self.modes = set()
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.modes |= {part.training for part in net.module_.modules()}
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "warm start"])
+def test_training_that_goes_on_has_dropout_as_well(digits, how):
+    X, labels, *_ = digits
+    X, labels = X[:100], labels[:100]
+    clf = small(warm_start=how == "warm start", n_init=1)
+    fit = clf.partial_fit if how == "partial_fit" else clf.fit
+    fit(X, labels)
+    clf.predict(X)
+    modes = RecordedModes()
+    clf.set_params(callbacks=[modes])
+    fit(X, labels)
+    assert modes.modes == {True}
