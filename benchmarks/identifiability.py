@@ -1,6 +1,6 @@
 """How often the verdict of identifiability_report agrees with recovery of the truth.
 
-    python benchmarks/identifiability.py           # an hour of one core
+    python benchmarks/identifiability.py           # half an hour
     python benchmarks/identifiability.py --quick   # seconds
 
 Crowds are good and hopeless, of every kind that the package simulates. What counts as

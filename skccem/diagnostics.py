@@ -74,11 +74,9 @@ class IdentifiabilityReport:
                 f"{mark}  {check.Index}{star}: {check.value:.3g}, expected "
                 f"{check.threshold}"
             )
+            lines.append(_indented(f"{check.meaning[0].upper()}{check.meaning[1:]}."))
             if not check.passed:
-                lines += [
-                    _indented(f"{check.meaning[0].upper()}{check.meaning[1:]}."),
-                    _indented(f"What to do: {check.what_to_do}."),
-                ]
+                lines.append(_indented(f"What to do: {check.what_to_do}."))
         table = self.classes.to_string(float_format="{:.3g}".format)
         return "\n".join([*lines, "", "Classes", table])
 
@@ -160,8 +158,14 @@ def identifiability_report(clf, X, Y, *, cv=3, n_starts=4):
     **What no check can see.** A crowd whose members are mostly wrong in the same way
     gives the labels of a good crowd with other names of the classes; so do items that
     all annotators take for another class, and annotators who copy one source. Only
-    gold labels show that. In simulated crowds the verdict agrees with recovery as
-    ``benchmarks/identifiability.py`` reports.
+    gold labels show that; those that `clf` got in `fit` are not known here, neither to
+    the vote nor to the clones. In simulated crowds, these troubles among them, the
+    verdict agrees with recovery in 95% of fits of `DawidSkene` and 92% of
+    `CrowdClassifier` (``benchmarks/identifiability.py``). It errs by saying
+    "identified" more often than by denying it.
+
+    **Cost.** Time is in proportion to the number of labels: 9 seconds of one processor
+    for 100,000 labels of 1,000 annotators. With features `cv` fits come on top.
 
     References
     ----------

@@ -501,6 +501,16 @@ def test_the_study_of_suggestions_runs_from_the_command_line(tmp_path):
     assert text.count("| mean |") == 3
 
 
+def test_the_study_of_identifiability_runs_from_the_command_line(tmp_path):
+    argv = ["--items", "60", "--epochs", "1"]
+    done = run_script("identifiability.py", *argv, out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "identifiability_quick.md").read_text(encoding="utf-8")
+    assert text.count("| hammer spammer | 2 |") == 2
+    assert "| DawidSkene, all | 2 |" in text
+    assert "| CrowdClassifier | recovery probability | " in text
+
+
 def test_the_study_of_wrong_labels_runs_from_the_command_line(tmp_path, data_home):
     pytest.importorskip("cleanlab", reason="cleanlab is not installed: .[bench]")
     argv = ["--data-home", data_home, "--epochs", "1"]
