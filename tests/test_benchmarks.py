@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -524,6 +525,31 @@ def test_the_study_of_wrong_labels_says_where_the_data_should_be(monkeypatch):
     monkeypatch.delenv("SKCCEM_DATA", raising=False)
     with pytest.raises(SystemExit, match="--data-home"):
         wrong_labels.main([])
+
+
+def test_the_study_of_gold_labels_tells_paired_gains(tmp_path, data_home):
+    import gold_labels
+
+    argv = ["--quick", "--epochs", "1", "--n-jobs", "1", "--data-home", str(data_home)]
+    gold_labels.main([*argv, "--seeds", "1", "--out", str(tmp_path)])
+    text = (tmp_path / "gold_labels_quick.md").read_text("utf-8")
+    assert "| DawidSkene, the other items by labels | 0." in text
+    runs = [
+        {"result": {key: [0.5, 0.5 + gain] for key in gold_labels.MEASURES}}
+        for gain in (0.1, 0.3)
+    ]
+    assert "+0.2000 ± 0.1000 | 2 of 2" in gold_labels.summary(runs)
+
+
+def test_the_page_of_a_report_is_timed_in_a_browser(tmp_path):
+    if not shutil.which("chromedriver"):
+        pytest.skip("needs chromium and chromedriver on the path")
+    import report_page
+
+    report_page.main(["--quick", "--out", str(tmp_path)])
+    text = (tmp_path / "report_page_quick.md").read_text("utf-8")
+    assert "20 annotators, 200 items, 1,000 labels" in text
+    assert "| seconds to be ready | " in text
 
 
 def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
