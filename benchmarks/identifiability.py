@@ -4,9 +4,9 @@
     python benchmarks/identifiability.py --quick   # seconds
 
 Crowds are good and hopeless, of every kind that the package simulates. What counts as
-recovered is said in ``skccem/_recovery.py``. Seeds and sizes are others than those that
-the checks were developed on, and some kinds too. An interrupted run goes on where it
-was.
+recovered is said in ``skccem/_recovery.py``. The seeds, the numbers of items and of
+annotators, 4 and 6 classes, and three kinds were not used to develop the checks. An
+interrupted run goes on where it was.
 """
 
 from common import command_of, parse_study, parser, versions

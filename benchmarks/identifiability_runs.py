@@ -9,7 +9,7 @@ from skccem._probability import posterior_log_proba, safe_log
 from skccem._recovery import Recovery, matrix_distance
 from skccem.diagnostics import identifiability_report
 
-# Sizes that the checks were not developed on. Good crowds have more labels.
+# Most were not used to develop the checks. Good crowds have more labels.
 SIZES = {"classes": [2, 4, 6], "annotators": [8, 20, 50], "items": [400, 900]}
 LABELS_PER_ITEM = {True: [3, 5, 8], False: [1, 2, 4, 8]}
 

@@ -503,7 +503,8 @@ def test_the_study_of_suggestions_runs_from_the_command_line(tmp_path):
 
 
 def test_the_study_of_identifiability_runs_from_the_command_line(tmp_path):
-    argv = ["--items", "60", "--epochs", "1"]
+    # Workers would take longer to start than the runs.
+    argv = ["--items", "60", "--epochs", "1", "--n-jobs", "1"]
     done = run_script("identifiability.py", *argv, out=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "identifiability_quick.md").read_text(encoding="utf-8")
