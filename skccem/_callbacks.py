@@ -271,10 +271,14 @@ def documented_history(net):
     Returns
     -------
     list of dict
+        `burn_in` says of each epoch whether it was of the burn-in.
     """
+    burn_in = dict(net.callbacks_).get("burn_in")
+    n_burn_in = 0 if burn_in is None else burn_in.n_epochs
     return [
         {key: value for key, value in epoch.items() if key not in _FOR_CALLBACKS}
-        for epoch in net.history
+        | {"burn_in": number < n_burn_in}
+        for number, epoch in enumerate(net.history)
     ]
 
 

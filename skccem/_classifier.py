@@ -201,10 +201,11 @@ class CrowdClassifier(
         The share of items that are outliers, given or learned.
     n_labels_per_annotator_ : ndarray of shape (n_annotators,)
     history_ : list of dict
-        For each epoch `train_loss`, `train_log_likelihood` (per label, of the
-        likelihood that is trained in that epoch, without the regulariser), `dur` in
-        seconds and, with early stopping, `valid_loss` and `valid_log_likelihood` (per
-        label, marginal). And what your `callbacks` record. Of the coupled network.
+        For each epoch `burn_in`, whether it was of the burn-in, `train_loss`,
+        `train_log_likelihood` (per label, gold labels too, of the likelihood that is
+        trained in that epoch, without the regulariser), `dur` in seconds and, with
+        early stopping, `valid_loss` and `valid_log_likelihood` (per label, marginal).
+        And what your `callbacks` record. Of the coupled network.
     n_iter_ : int
         Epochs of the coupled network in the last fit.
     net_ : skorch.NeuralNet

@@ -96,10 +96,9 @@ class TrainingCurvesDisplay:
                 "estimators climb is their history_, a list of numbers."
             )
         # What training did, also where fits went on from others, or settings changed.
-        burn_in = dict(model.net_.callbacks_).get("burn_in")
         display = cls(
             model.history_,
-            burn_in=0 if burn_in is None else burn_in.n_epochs,
+            burn_in=sum(epoch["burn_in"] for epoch in model.history_),
             likelihood=model.net_.criterion_.likelihood,
         )
         return display.plot(ax=ax)

@@ -590,7 +590,7 @@ def test_checkpoints_of_skorch_and_callbacks_of_ones_own_work(crowd, tmp_path):
     clf = small(early_stopping=True, callbacks=[checkpoint, Mine]).fit(X, Y)
     assert (tmp_path / "params.pt").exists()
     documented = {"train_loss", "train_log_likelihood", "valid_loss"}
-    documented |= {"valid_log_likelihood", "dur", "epoch"}
+    documented |= {"valid_log_likelihood", "dur", "epoch", "burn_in"}
     assert set(clf.history_[0]) == documented | {"mine", "event_cp"}
 
 

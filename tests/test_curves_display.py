@@ -99,3 +99,12 @@ def test_what_trains_no_network_has_no_curves(pyplot):
         with pytest.raises(ValueError, match="history of one epoch or more"):
             TrainingCurvesDisplay(history).plot()
     assert pyplot.get_fignums() == []
+
+
+def test_an_estimator_that_was_loaded_has_the_same_curves(pyplot, crowd, tmp_path):
+    clf = fitted(crowd, max_epochs=10)
+    clf.save(tmp_path / "model.safetensors")
+    loaded = CrowdClassifier.load(tmp_path / "model.safetensors")
+    before, after = map(TrainingCurvesDisplay.from_estimator, (clf, loaded))
+    assert before.burn_in == after.burn_in > 0
+    assert list(before.lines_) == list(after.lines_)
