@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WORKERS ?= 2
 
-.PHONY: help setup test lint format coverage demo bench clean
+.PHONY: help setup test test-slow test-all lint format coverage demo bench clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
+	@echo "make test-all  the same, and then the slow tests"
 	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
 	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
@@ -30,8 +31,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
 test: lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(PYTEST) -m "not slow"
+
+test-slow: $(READY)
+	$(PYTEST) -m slow
+
+# In this order, one after the other, also with make -j.
+test-all: test
+	$(MAKE) test-slow
 
 coverage: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov

@@ -328,6 +328,7 @@ def run_script(name, *argv, out):
     )
 
 
+@pytest.mark.slow
 def test_the_study_of_simulated_annotators_runs_from_the_command_line(tmp_path):
     argv = ["--items", "200", "--epochs", "1"]
     done = run_script("synthetic.py", *argv, out=tmp_path)
@@ -341,6 +342,7 @@ def test_the_study_of_simulated_annotators_runs_from_the_command_line(tmp_path):
     assert (tmp_path / "synthetic_quick.png").exists()
 
 
+@pytest.mark.slow
 def test_the_study_of_the_defaults_runs_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.delenv("SKCCEM_DATA", raising=False)
     argv = ["--items", "60", "--epochs", "1", "--seeds", "1"]
@@ -352,6 +354,7 @@ def test_the_study_of_the_defaults_runs_from_the_command_line(tmp_path, monkeypa
     assert "labelme" not in text
 
 
+@pytest.mark.slow
 def test_the_study_of_choosing_runs_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.delenv("SKCCEM_DATA", raising=False)
     argv = ["--items", "80", "--epochs", "3"]
@@ -446,6 +449,7 @@ def test_regret_is_of_the_mean_over_seeds_against_the_best_of_it():
     )
 
 
+@pytest.mark.slow
 def test_a_shared_burn_in_is_compared_with_a_search_without(tmp_path):
     done = run_script("warm_path.py", "--items", "80", "--epochs", "5", out=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -459,6 +463,7 @@ def test_a_shared_burn_in_is_compared_with_a_search_without(tmp_path):
     assert row[-1] == "0 and 0"
 
 
+@pytest.mark.slow
 def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
     argv = ["--items", "60", "--epochs", "1", "--seeds", "1"]
     done = run_script("outliers.py", *argv, out=tmp_path)
@@ -468,6 +473,7 @@ def test_the_study_of_outliers_runs_from_the_command_line(tmp_path):
     assert "20% same answer" in text
 
 
+@pytest.mark.slow
 def test_the_study_of_intervals_runs_from_the_command_line(tmp_path):
     argv = ["--items", "60", "--epochs", "1"]
     done = run_script("interval_coverage.py", *argv, out=tmp_path)
@@ -493,6 +499,7 @@ def test_labels_saved_are_counted_where_the_accuracy_of_random_ones_is_reached()
     assert suggestions.share_saved(random, random) == (0, True)
 
 
+@pytest.mark.slow
 def test_the_study_of_suggestions_runs_from_the_command_line(tmp_path):
     argv = ["--items", "30", "--epochs", "1"]
     done = run_script("suggestions.py", *argv, out=tmp_path)
@@ -502,6 +509,7 @@ def test_the_study_of_suggestions_runs_from_the_command_line(tmp_path):
     assert text.count("| mean |") == 3
 
 
+@pytest.mark.slow
 def test_the_study_of_identifiability_runs_from_the_command_line(tmp_path):
     # Workers would take longer to start than the runs.
     argv = ["--items", "60", "--epochs", "1", "--n-jobs", "1"]
@@ -513,6 +521,7 @@ def test_the_study_of_identifiability_runs_from_the_command_line(tmp_path):
     assert "| CrowdClassifier | recovery probability | " in text
 
 
+@pytest.mark.slow
 def test_the_study_of_wrong_labels_runs_from_the_command_line(tmp_path, data_home):
     pytest.importorskip("cleanlab", reason="cleanlab is not installed: .[bench]")
     argv = ["--data-home", data_home, "--epochs", "1"]
@@ -553,6 +562,7 @@ def test_the_page_of_a_report_is_timed_in_a_browser(tmp_path):
     assert "| seconds to be ready | " in text
 
 
+@pytest.mark.slow
 def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
     done = run_script("speed_changes.py", out=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -560,6 +570,7 @@ def test_what_made_fits_faster_is_undone_from_the_command_line(tmp_path):
     assert "| as it is | 1.00 | 1.00 | 1.00 | 1.00 |" in text
 
 
+@pytest.mark.slow
 def test_the_study_of_streams_runs_from_the_command_line(tmp_path):
     argv = ["--epochs", "1"]
     done = run_script("streaming.py", *argv, out=tmp_path)
@@ -568,6 +579,7 @@ def test_the_study_of_streams_runs_from_the_command_line(tmp_path):
     assert text.count("in rounds, no sample") == len(streaming.KINDS)
 
 
+@pytest.mark.slow
 def test_the_program_of_several_processes_trains_one_network(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", BENCHMARKS / "data_parallel.py", "--cpu"]
@@ -645,6 +657,7 @@ def test_a_study_of_a_file_that_is_too_small_ends_with_a_sentence(tmp_path):
         synthetic.main(["--data", str(path), "--out", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_the_study_of_real_crowds_runs_from_the_command_line(tmp_path, data_home):
     argv = ["--data-home", data_home, "--data", "music", "--epochs", "1"]
     done = run_script("real_labels.py", *argv, out=tmp_path)
@@ -658,6 +671,7 @@ def test_the_study_of_real_crowds_runs_from_the_command_line(tmp_path, data_home
         assert text.count("scikit-activeml Annot-Mix") == 2
 
 
+@pytest.mark.slow
 def test_the_study_of_real_crowds_may_have_the_defaults_alone(tmp_path, data_home):
     argv = ["--data-home", data_home, "--data", "music", "--epochs", "1", "--defaults"]
     done = run_script("real_labels.py", *argv, out=tmp_path)
@@ -785,6 +799,7 @@ def test_a_batch_has_annotators_as_counted():
     assert np.mean(counted) == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_the_model_of_costs_is_measured_and_worked_out(tmp_path, capsys, monkeypatch):
     threads = torch.get_num_threads()

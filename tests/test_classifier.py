@@ -110,6 +110,7 @@ def test_recovers_classes_and_annotators_without_truth(likelihood, regularizer):
     assert np.mean(error) < 0.06
 
 
+@pytest.mark.slow
 def test_beats_the_majority_where_most_annotators_guess():
     gains = []
     for seed in range(3):

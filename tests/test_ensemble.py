@@ -142,6 +142,7 @@ def test_items_that_do_not_count_are_aggregated_by_all_networks(crowd, weighted)
     assert_allclose(clf.class_prior_, mean)
 
 
+@pytest.mark.slow
 def test_no_network_judges_items_whose_labels_it_learned_by_heart():
     aggregated, accuracy = [], []
     for seed in range(3):

@@ -59,6 +59,7 @@ def test_the_quadrature_equals_a_fine_sum_over_the_easiness():
     assert_equals_a_fine_sum(GLAD().fit(Y), Y, tolerance=3e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_annotators", [5, 50, 200, 1200])
 def test_the_quadrature_resolves_items_with_few_and_with_many_labels(n_annotators):
     y = np.random.default_rng(0).integers(3, size=6)

@@ -94,6 +94,7 @@ SIZE = 120_000, 500
 N_BYTES = 4 * SIZE[0] * SIZE[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warmed_up")
 @pytest.mark.parametrize(("n_init", "n_jobs"), [(1, None), (2, 2)])
 def test_a_file_of_rows_is_trained_on_and_predicted_in_a_fraction_of_its_size(

@@ -153,6 +153,7 @@ def test_a_loaded_estimator_can_be_saved_pickled_and_copied(
         assert_same(other.predict_proba(X), fitted.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_other_processes_load_all_kinds_of_files(crowd, fitted, tmp_path):
     X, labels, _ = crowd
     fitted.save(tmp_path / "model.safetensors")

@@ -13,14 +13,18 @@ def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_the_example_of_the_readme_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
+@pytest.mark.slow
+def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
     names = {}
-    exec(example, names)
+    exec(first, names)
     clf, X, Y = names["clf"], names["X"], names["Y"]
     assert clf.score(X, names["truth"]) > 0.9
     assert clf.score(X, Y) < 0
     assert clf.confusion_matrices_.shape == (5, 3, 3)
+    exec(second, names)
+    assert (tmp_path / "report.html").exists()
 
 
 def test_the_commit_hook_has_the_version_of_ruff_in_the_lock():

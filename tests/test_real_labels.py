@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from common import load_real
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_annotators", "n_classes", "accuracy"),
     [("labelme", 59, 8, 0.83), ("music", 44, 10, 0.68)],

@@ -367,6 +367,7 @@ def test_a_dict_of_arrays_reaches_a_module(crowd):
     assert clf.fit(items, labels).score(items, truth) > 0.7
 
 
+@pytest.mark.slow
 def test_the_baselines_and_crowd_classifier_are_compared_in_one_loop():
     X, truth = load_digits(return_X_y=True)
     X, truth = X[:900] / 16, truth[:900]
