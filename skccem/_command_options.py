@@ -129,6 +129,16 @@ def result_options(command):
     return _with_options(command, options)
 
 
+def gold_option(use):
+    """The option that says which classes are known; the command gets `gold`."""
+    return click.option(
+        "--gold",
+        type=_file,
+        help=f"Known classes of some items, {use}: a table as for --truth, with the "
+        "items' names, in a column named as theirs, and 'label'.",
+    )
+
+
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
 )

@@ -31,6 +31,7 @@ from ._result_files import (
     accuracy_by_truth,
     check_result_path,
     class_table,
+    read_truth,
     table_writer,
 )
 from .diagnostics import identifiability_report
@@ -53,7 +54,9 @@ _PAGE_ITEMS = 200
 _LARGE = 10
 
 
-def fit(labels, features, out, *, settings, standardize=False, progress, say):
+def fit(
+    labels, features, out, *, settings, standardize=False, gold=None, progress, say
+):
     """Learn from labels and features, and save the model.
 
     Parameters
@@ -66,6 +69,8 @@ def fit(labels, features, out, *, settings, standardize=False, progress, say):
         Arguments of `CrowdClassifier`.
     standardize : bool, default=False
         Whether columns are brought to mean 0 and standard deviation 1.
+    gold : path-like, default=None
+        A table of known classes of some items.
     progress : bool
         Whether to show a bar.
     say : callable
@@ -86,16 +91,18 @@ def fit(labels, features, out, *, settings, standardize=False, progress, say):
     model = FittedModel(clf, features.id, items.names, scaling, digest)
     # Features without labels are not learned from, but get their class all the same.
     X = items.values if scaling is None else scaling.apply(items.values)
-    clf.set_params(verbose=int(progress)).fit(X, matched.labels)
+    known, counted = _read_gold(gold, features.id, items.ids)
+    clf.set_params(verbose=int(progress)).fit(X, matched.labels, gold=known)
     clf.set_params(verbose=0)
     options = {
         "labels": str(labels.path),
         "features": str(features.path),
         "standardize": standardize,
+        "gold": None if gold is None else str(gold),
         "settings": settings,
     }
     save_model(out, model, items.ids, options)
-    return {**counts, "out": str(out)}
+    return {**counts, **counted, "out": str(out)}
 
 
 def predict(model, features, out, *, proba=False, truth=None, progress, say):
@@ -177,7 +184,7 @@ def aggregate(labels, out, *, method, settings, proba=False, truth=None, say):
     return {**summary, "out": str(out)}
 
 
-def report_by_model(labels, features, model, out, *, diagnose=False, say):
+def report_by_model(labels, features, model, out, *, diagnose=False, gold=None, say):
     """Write a report by a model that was fitted with features.
 
     Parameters
@@ -189,6 +196,8 @@ def report_by_model(labels, features, model, out, *, diagnose=False, say):
         Directories.
     diagnose : bool, default=False
         Whether to ask if the labels identify anything, which takes three fits.
+    gold : path-like, default=None
+        A table of known classes of some items, which the fit was not told.
     say
         As in `fit`.
 
@@ -209,11 +218,14 @@ def report_by_model(labels, features, model, out, *, diagnose=False, say):
     if digest_of(matched.labels) == fitted.labels_digest:
         # Of the items of the fit, what networks said that did not see their labels.
         proba = clf.aggregated_proba_
-    write_report(clf, X, matched.labels, out, proba, diagnose=diagnose)
-    return {**counts, "out": str(out)}
+    known, counted = _read_gold(gold, features.id, items.ids)
+    write_report(
+        clf, X, matched.labels, out, proba=proba, gold=known, diagnose=diagnose
+    )
+    return {**counts, **counted, "out": str(out)}
 
 
-def report_by_labels(labels, out, *, method, settings, diagnose=False, say):
+def report_by_labels(labels, out, *, method, settings, diagnose=False, gold=None, say):
     """Write a report from labels alone.
 
     Parameters
@@ -224,6 +236,8 @@ def report_by_labels(labels, out, *, method, settings, diagnose=False, say):
         A directory.
     diagnose : bool, default=False
         Whether to ask if the labels identify anything.
+    gold : path-like, default=None
+        A table of known classes of some items.
 
     Returns
     -------
@@ -232,11 +246,12 @@ def report_by_labels(labels, out, *, method, settings, diagnose=False, say):
     _check_report_directory(out)
     estimator = make_estimator(METHODS[method], settings)
     Y, counts = _read_alone(labels, say)
-    write_report(estimator.fit(Y), None, Y, out, diagnose=diagnose)
-    return {**counts, "method": method, "out": str(out)}
+    known, counted = _read_gold(gold, labels.item or "task", Y.items)
+    write_report(estimator.fit(Y), None, Y, out, gold=known, diagnose=diagnose)
+    return {**counts, **counted, "method": method, "out": str(out)}
 
 
-def write_report(clf, X, Y, out, proba=None, *, diagnose=False):
+def write_report(clf, X, Y, out, *, proba=None, gold=None, diagnose=False):
     """Write what is known about annotators, items and labels: tables and a page.
 
     Parameters
@@ -250,10 +265,12 @@ def write_report(clf, X, Y, out, proba=None, *, diagnose=False):
         The directory of the tables.
     proba : ndarray of shape (n_samples, n_classes), default=None
         As in `label_quality`.
+    gold : array-like of shape (n_samples,), default=None
+        As in `gold_audit`.
     diagnose : bool, default=False
         Whether the page has what `identifiability_report` finds.
     """
-    tables = make_tables(clf, X, Y, proba=proba)
+    tables = make_tables(clf, X, Y, proba=proba, gold=gold)
     page = render(
         clf,
         X,
@@ -286,6 +303,14 @@ def _check_report_directory(out):
 
 def _with_id(features, fitted):
     return features if features.id is not None else replace(features, id=fitted.id)
+
+
+def _read_gold(path, id_name, ids):
+    """Known classes of items, or None, and how many there are."""
+    if path is None:
+        return None, {}
+    known = read_truth(path, id_name, ids)
+    return known, {"items_with_gold": sum(label is not None for label in known)}
 
 
 def _read_alone(source, say):

@@ -133,6 +133,33 @@ def accuracy_by_truth(truth_path, id_name, ids, labels):
     ValueError
         If none of the items is in the table, or one is there twice.
     """
+    true = read_truth(truth_path, id_name, ids)
+    known = np.array([label is not None for label in true])
+    right = true[known] == np.asarray(labels)[known]
+    return {"accuracy": float(right.mean()), "items_with_truth": int(known.sum())}
+
+
+def read_truth(truth_path, id_name, ids):
+    """The true classes of items, as far as a table has them.
+
+    Parameters
+    ----------
+    truth_path : path-like
+        A table with the columns `id_name` and `label`.
+    id_name : str
+    ids : ndarray of shape (n_samples,)
+        The items.
+
+    Returns
+    -------
+    object ndarray of shape (n_samples,)
+        Of text, None where the class is not known.
+
+    Raises
+    ------
+    ValueError
+        If none of the items is in the table, or one is there twice.
+    """
     table = read_table(truth_path)
     names = text_column(table, id_name, "--item or --id")
     repeats = names.duplicated()
@@ -151,5 +178,4 @@ def accuracy_by_truth(truth_path, id_name, ids, labels):
             f"Expected items of the labels or features in {truth_path}, got none of "
             f"them, but {names.iloc[0]!r} and others. They are compared as text."
         )
-    right = true.to_numpy(dtype=object)[known] == np.asarray(labels)[known]
-    return {"accuracy": float(right.mean()), "items_with_truth": int(known.sum())}
+    return np.where(known, true.to_numpy(dtype=object), None)

@@ -23,6 +23,7 @@ from ._annotator_kinds import KINDS
 from ._click import import_click
 from ._command_options import (
     feature_options,
+    gold_option,
     label_options,
     out_option,
     result_options,
@@ -72,13 +73,14 @@ def commands():
     "--standardize/--no-standardize",
     help="Bring each column to mean 0 and standard deviation 1, here and in predict.",
 )
+@gold_option("certain in the fit")
 @click.option("--n-jobs", type=int, help="Networks trained at the same time.")
 @click.option("--device", help="Such as cpu or cuda.")
 @seed_option
 @settings_option
 @talk
 def fit_command(
-    labels, features, out, standardize, n_jobs, device, seed, settings, **told
+    labels, features, out, standardize, gold, n_jobs, device, seed, settings, **told
 ):
     """Learn a classifier and every annotator's confusion matrix.
 
@@ -89,7 +91,13 @@ def fit_command(
     given = {"random_state": seed, "n_jobs": n_jobs, "device": device}
     settings = {k: v for k, v in given.items() if v is not None} | settings
     return fit(
-        labels, features, out, settings=settings, standardize=standardize, **told
+        labels,
+        features,
+        out,
+        settings=settings,
+        standardize=standardize,
+        gold=gold,
+        **told,
     )
 
 
@@ -133,12 +141,13 @@ def aggregate_command(labels, out, method, proba, truth, seed, settings, progres
 @click.option(
     "--diagnose", is_flag=True, help="Also ask whether these labels identify anything."
 )
+@gold_option("which the fit was not told, to judge it by")
 @_method_option
 @seed_option
 @settings_option
 @talk
 def report_command(
-    labels, model, features, out, diagnose, method, seed, settings, progress, say
+    labels, model, features, out, diagnose, gold, method, seed, settings, progress, say
 ):
     """Say who is good, which labels are right and what to look at again.
 
@@ -157,10 +166,18 @@ def report_command(
             raise click.UsageError(
                 "--method, --seed and --set are for reports without --model."
             )
-        return report_by_model(labels, features, model, out, diagnose=diagnose, say=say)
+        return report_by_model(
+            labels, features, model, out, diagnose=diagnose, gold=gold, say=say
+        )
     settings = {"random_state": seed} | settings
     return report_by_labels(
-        labels, out, method=method, settings=settings, diagnose=diagnose, say=say
+        labels,
+        out,
+        method=method,
+        settings=settings,
+        diagnose=diagnose,
+        gold=gold,
+        say=say,
     )
 
 

@@ -154,6 +154,27 @@ def test_a_report_needs_no_features(home, tmp_path):
     assert "Diagnostics" not in page
 
 
+def test_gold_labels_are_certain_in_a_fit_and_judge_a_report(home, tmp_path):
+    labels, features = home / "labels.csv", home / "features.parquet"
+    truth = pandas.read_csv(home / "truth.csv", dtype=str)
+    told, held_out = truth.iloc[:20], truth.iloc[20:60]
+    told.assign(label=told["label"].iloc[0]).to_csv(tmp_path / "told.csv", index=False)
+    held_out.to_csv(tmp_path / "held_out.csv", index=False)
+    files = ["--labels", labels, "--features", features]
+    gold = ["--gold", tmp_path / "told.csv"]
+    model = tmp_path / "model"
+    found = summary("fit", *files, *gold, "--out", model, *QUICK)
+    assert found["items_with_gold"] == 20
+    table = pandas.read_csv(model / "aggregated.csv", dtype=str, index_col="task")
+    named = table.loc[told["task"], "label"]
+    assert (named == told["label"].iloc[0]).all()
+    gold = ["--gold", tmp_path / "held_out.csv"]
+    out = ["--model", model, "--out", tmp_path / "report"]
+    assert summary("report", *files, *gold, *out)["items_with_gold"] == 40
+    page = (tmp_path / "report" / "report.html").read_text("utf-8")
+    assert '<th>majority vote</th><td class="n">40</td>' in page
+
+
 def test_a_report_says_whether_the_labels_identify_anything_if_asked(home, tmp_path):
     summary("report", "--labels", home / "labels.csv", "--out", tmp_path, "--diagnose")
     page = (tmp_path / "report.html").read_text("utf-8")
