@@ -16,10 +16,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from skccem.collecting import suggest_labels
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from skccem import CrowdClassifier, CrowdLabels, DawidSkene, MajorityVote
+from skccem.collecting import suggest_labels
 from skccem.report import report
 from skccem.reports import annotator_report, consensus, gold_audit
 
