@@ -15,7 +15,6 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_is_fitted
 
 from ._accelerated import accelerated_device
-from ._annotations import CrowdLabels
 from ._callbacks import make_callbacks
 from ._coupled_net import coupled_net
 from ._crowd_methods import OutlierMethods
@@ -464,8 +463,9 @@ class CrowdClassifier(
         )
         continued = self.warm_start and hasattr(self, "net_")
         labels, crowd = check_targets(y, self.classes)
-        fixed = self.classes is not None or isinstance(y, CrowdLabels)
-        gold, labels = check_gold(gold, labels, crowd, fixed)
+        gold, labels = check_gold(
+            gold, labels, given=y, classes=self.classes, crowd=crowd
+        )
         X = checked_items(self, X, device, self.net_ if continued else None)
         check_lengths(X, labels)
         said = with_gold(labels, gold)

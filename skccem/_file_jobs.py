@@ -14,6 +14,7 @@ from ._aggregation import DawidSkene, MajorityVote
 from ._atomic import check_writable, write_files
 from ._classifier import CrowdClassifier
 from ._estimator_settings import make_estimator
+from ._fitted_crowd import read_crowd
 from ._glad import GLAD
 from ._label_table import crowd_labels, match_labels
 from ._mace import MACE
@@ -46,9 +47,6 @@ METHODS = {
 
 # Items that are classified at a time.
 _CHUNK = 8192
-
-# Items to review that the page of a report lists.
-_PAGE_ITEMS = 200
 
 # Standard deviation of a column from which on features are said to be large.
 _LARGE = 10
@@ -209,8 +207,8 @@ def report_by_model(labels, features, model, out, *, diagnose=False, gold=None, 
     fitted = load_model(model)
     clf = fitted.clf
     features = _with_id(features, fitted)
-    known = {"classes": clf.classes_, "annotators": clf.annotators_}
-    items, matched, counts = _read_matched(labels, features, say, **known)
+    of_fit = {"classes": clf.classes_, "annotators": clf.annotators_}
+    items, matched, counts = _read_matched(labels, features, say, **of_fit)
     X, ignored = fitted.rows(items)
     if ignored:
         say(_ignored_columns(items.path, ignored))
@@ -270,17 +268,10 @@ def write_report(clf, X, Y, out, *, proba=None, gold=None, diagnose=False):
     diagnose : bool, default=False
         Whether the page has what `identifiability_report` finds.
     """
-    tables = make_tables(clf, X, Y, proba=proba, gold=gold)
-    page = render(
-        clf,
-        X,
-        Y,
-        tables,
-        texts=None,
-        diagnostics=identifiability_report(clf, X, Y) if diagnose else None,
-        n_items=_PAGE_ITEMS,
-        title="Report on a crowd",
-    )
+    crowd = read_crowd(clf, X, Y)
+    tables = make_tables(crowd, proba=proba, gold=gold)
+    diagnostics = identifiability_report(clf, X, Y) if diagnose else None
+    page = render(clf, crowd, tables, diagnostics=diagnostics)
     frames = (
         tables.annotators.reset_index(),
         tables.items.reset_index(),

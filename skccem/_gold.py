@@ -16,7 +16,7 @@ from ._probability import confusion_from_counts, expected_counts
 PSEUDO_LABELS = 5.0
 
 
-def check_gold(gold, labels, crowd, fixed):
+def check_gold(gold, labels, *, given, classes=None, crowd=True):
     """Gold labels as a column, and the other labels in classes that have theirs.
 
     Parameters
@@ -24,10 +24,13 @@ def check_gold(gold, labels, crowd, fixed):
     gold : array-like of shape (n_samples,), CrowdLabels of one annotator, or None
         Missing where the class is not known, marked as in labels.
     labels : CrowdLabels of shape (n_samples, n_annotators)
-    crowd : bool
-        Whether these are a crowd's, and not one label an item.
-    fixed : bool
-        Whether the classes of the labels are all that there are.
+    given : object
+        What these labels were made of. Where that is an array and no `classes` are
+        named, gold labels may bring further ones.
+    classes : array-like, optional
+        Those that the user named.
+    crowd : bool, default=True
+        Whether the labels are a crowd's, and not one label an item.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def check_gold(gold, labels, crowd, fixed):
         )
     used = column.classes[np.unique(column.codes)]
     unknown = np.setdiff1d(used, labels.classes)
+    fixed = classes is not None or isinstance(given, CrowdLabels)
     if len(unknown) and fixed:
         raise ValueError(
             f"gold has the classes {unknown.tolist()}, which y does not know (it has "
@@ -75,8 +79,8 @@ def check_gold(gold, labels, crowd, fixed):
             "classes= or in the CrowdLabels."
         )
     if len(unknown):
-        classes = sorted_unique(concatenate([labels.classes, used]))
-        labels = labels.align(classes=classes)
+        everything = sorted_unique(concatenate([labels.classes, used]))
+        labels = labels.align(classes=everything)
     return replace(column.align(classes=labels.classes), items=None), labels
 
 
@@ -141,10 +145,13 @@ def answers_to_known(labels, gold, sample_weight=None):
     Returns
     -------
     counts : ndarray of shape (n_annotators, n_classes, n_classes)
-        ``[annotator, true class, answer]``.
+        ``[annotator, true class, answer]``. The largest weight counts as one.
     """
     known = np.flatnonzero(gold.labels_per_item)
-    weight = None if sample_weight is None else sample_weight[known]
+    weight = None
+    if sample_weight is not None:
+        # Next to pseudo-labels the scale matters, and must not.
+        weight = sample_weight[known] / sample_weight.max()
     truth = np.eye(labels.n_classes)[gold.codes]
     return expected_counts(labels[known], truth, weight)
 
@@ -166,9 +173,6 @@ def known_start(labels, gold, start, sample_weight=None):
         Each row has some pseudo-labels that follow the pooled matrix, in which as many
         follow `start`.
     """
-    if sample_weight is not None:
-        # Next to pseudo-labels the scale matters, and must not.
-        sample_weight = sample_weight / sample_weight.max()
     counts = answers_to_known(labels, gold, sample_weight)
     pooled = confusion_from_counts(
         counts.sum(axis=0, keepdims=True), smoothing=PSEUDO_LABELS, target=start
@@ -192,8 +196,6 @@ def read_votes(votes, labels, gold, sample_weight=None):
     ndarray of shape (n_samples, n_classes)
         Of known items certain. Some pseudo-answers to each class are right.
     """
-    if sample_weight is not None:
-        sample_weight = sample_weight / sample_weight.max()
     counts = answers_to_known(labels, gold, sample_weight).sum(axis=0)
     counts += PSEUDO_LABELS * np.eye(labels.n_classes)
     proba = votes @ (counts / counts.sum(axis=0)).T

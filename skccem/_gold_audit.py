@@ -79,15 +79,19 @@ def gold_audit(clf, X, Y, gold):
     model            100     86
     majority vote    100     76
     """
+    return audit_table(read_crowd(clf, X, Y), gold)
+
+
+def audit_table(crowd, gold):
+    """`gold_audit` of what was read already."""
     pandas = import_pandas()
-    crowd = read_crowd(clf, X, Y)
     labels = crowd.labels
     if gold is None:
         raise ValueError(
             "Expected gold, the true classes of some items, got None. Pass one entry "
             "an item, missing where its class is not known."
         )
-    gold, _ = check_gold(gold, labels, crowd=True, fixed=True)
+    gold, _ = check_gold(gold, labels, given=labels)
     known = np.flatnonzero(gold.labels_per_item)
     says = {"model": crowd.proba}
     if crowd.log_prior.ndim == 2:

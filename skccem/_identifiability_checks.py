@@ -169,7 +169,7 @@ def _naming_checks(measured):
 
 def _pattern_checks(overlap, from_labels_alone):
     overlapping = "have items labelled by several annotators"
-    checks = [
+    return [
         _at_least(
             "labels on shared items",
             overlap.shared,
@@ -211,7 +211,6 @@ def _pattern_checks(overlap, from_labels_alone):
             "collect more labels, merge classes, or take OneCoinDawidSkene",
         ),
     ]
-    return checks
 
 
 def _geometry_checks(measured):

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._annotations import CrowdLabels, check_crowd_labels
+from ._annotations import check_crowd_labels
 from ._em import e_step, run_em, used_labels
 from ._gold import check_gold, with_gold
 from ._persistence import FileMethods
@@ -127,8 +127,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         Gold labels are a column of `CrowdLabels`, or None.
         """
         labels = check_crowd_labels(Y, classes=self.classes)
-        fixed = self.classes is not None or isinstance(Y, CrowdLabels)
-        gold, labels = check_gold(gold, labels, True, fixed)
+        gold, labels = check_gold(gold, labels, given=Y, classes=self.classes)
         said = with_gold(labels, gold)
         check_trainable(said)
         return labels, check_weight(sample_weight, said), gold

@@ -12,7 +12,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ._annotations import CrowdLabels
 from ._candidates import (
     fit_and_score,
     make_candidates,
@@ -263,8 +262,9 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         candidates = make_candidates(estimator, self.likelihoods, self.reg_strengths)
         labels, crowd = check_targets(y, estimator.classes)
         device = choose_device(estimator.device)
-        fixed = estimator.classes is not None or isinstance(y, CrowdLabels)
-        gold, labels = check_gold(gold, labels, crowd, fixed)
+        gold, labels = check_gold(
+            gold, labels, given=y, classes=estimator.classes, crowd=crowd
+        )
         checked = sliceable(checked_items(clone(estimator), X, device))
         check_lengths(checked, labels)
         said = with_gold(labels, gold)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._fitted_crowd import read_crowd
+from ._gold_audit import audit_table
 from ._report_rows import (
     annotator_rows,
     annotators_note,
@@ -19,9 +19,13 @@ from ._report_rows import (
     percents_of,
 )
 from ._report_text import shortened, summary_sentences
-from .reports import annotator_report, consensus, gold_audit, label_quality
+from .reports import annotator_table, item_table, label_table
 
 _TEMPLATE = "report.html"
+
+# Items to review that are listed, at most, and what stands above all.
+N_ITEMS = 200
+TITLE = "Report on a crowd"
 
 _COLUMNS = [
     ("annotator", False, "name; click on it for the confusion matrix"),
@@ -50,12 +54,13 @@ class ReportTables(NamedTuple):
     audit: object
 
 
-def make_tables(clf, X, Y, *, proba=None, gold=None):
+def make_tables(crowd, *, proba=None, gold=None):
     """The tables of a report.
 
     Parameters
     ----------
-    clf, X, Y, proba, gold
+    crowd : FittedCrowd
+    proba, gold
         As of `skccem.report.report`.
 
     Returns
@@ -63,27 +68,30 @@ def make_tables(clf, X, Y, *, proba=None, gold=None):
     ReportTables
     """
     return ReportTables(
-        annotator_report(clf, X, Y),
-        consensus(clf, X, Y, proba=proba),
-        label_quality(clf, X, Y, proba=proba),
-        None if gold is None else gold_audit(clf, X, Y, gold),
+        annotator_table(crowd),
+        item_table(crowd, proba),
+        label_table(crowd, proba),
+        None if gold is None else audit_table(crowd, gold),
     )
 
 
-def render(clf, X, Y, tables, *, texts, diagnostics, n_items, title):
+def render(
+    clf, crowd, tables, *, texts=None, diagnostics=None, n_items=N_ITEMS, title=TITLE
+):
     """The page as text.
 
     Parameters
     ----------
-    clf, X, Y, texts, diagnostics, n_items, title
+    clf, texts, diagnostics, n_items, title
         As of `skccem.report.report`.
+    crowd : FittedCrowd
+        What was read from `clf`.
     tables : ReportTables
 
     Returns
     -------
     str
     """
-    crowd = read_crowd(clf, X, Y)
     labels, items = crowd.labels, tables.items
     quality = tables.labels["probability"].to_numpy()
     matrices, place = percents_of(np.exp(crowd.log_confusion), labels)

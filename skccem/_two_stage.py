@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ._annotations import CrowdLabels
 from ._crowd_methods import CrowdMethods
 from ._features import check_lengths
 from ._gold import check_gold, with_gold
@@ -243,8 +242,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
             classes = getattr(aggregator, "classes", None)
         labels, crowd = check_targets(y, classes)
         check_lengths(np.arange(_num_samples(X)), labels)
-        fixed = classes is not None or isinstance(y, CrowdLabels)
-        gold, labels = check_gold(gold, labels, crowd, fixed)
+        gold, labels = check_gold(gold, labels, given=y, classes=classes, crowd=crowd)
         said = with_gold(labels, gold)
         weight = check_weight(sample_weight, said)
         check_trainable(said)

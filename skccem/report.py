@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ._atomic import write_files
 from ._fitted_crowd import read_crowd
-from ._report_page import import_environment, make_tables, render
+from ._report_page import N_ITEMS, TITLE, import_environment, make_tables, render
 
 __all__ = ["report"]
 
@@ -19,8 +19,8 @@ def report(
     gold=None,
     texts=None,
     diagnostics=None,
-    n_items=200,
-    title="Report on a crowd",
+    n_items=N_ITEMS,
+    title=TITLE,
 ):
     """Write what is known of annotators, labels and items to an HTML file.
 
@@ -101,18 +101,17 @@ def report(
     """
     # Before any work.
     import_environment()
-    n_samples = read_crowd(clf, X, Y).labels.n_samples
+    crowd = read_crowd(clf, X, Y)
+    n_samples = crowd.labels.n_samples
     if texts is not None and len(texts) != n_samples:
         raise ValueError(
             f"Expected texts of length {n_samples}, one for each row of Y, got "
             f"{len(texts)}."
         )
-    tables = make_tables(clf, X, Y, proba=proba, gold=gold)
     page = render(
         clf,
-        X,
-        Y,
-        tables,
+        crowd,
+        make_tables(crowd, proba=proba, gold=gold),
         texts=texts,
         diagnostics=diagnostics,
         n_items=n_items,

@@ -121,29 +121,7 @@ def annotator_report(clf, X, Y):
     >>> bool((report["accuracy_low"] < report["accuracy"]).all())
     True
     """
-    pandas = import_pandas()
-    crowd = read_crowd(clf, X, Y)
-    labels = crowd.labels
-    found = matrix_posterior(labels, crowd.log_prior, crowd.log_confusion)
-    low, high = beta_interval(found.accuracy_mean, found.accuracy_variance)
-    matrices, prior = found.matrix_mean, found.class_prior
-    numbers = {
-        "accuracy": found.accuracy_mean,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "information": information_bits(matrices, prior),
-        "spammer_score": spammer_scores(matrices),
-        **_worst_confusion(found, labels.classes),
-        "agreement": peer_agreement(labels),
-    }
-    n_labels = labels.labels_per_annotator
-    report = pandas.DataFrame(
-        numbers, index=pandas.Index(labels.annotators, name="annotator")
-    )
-    report[n_labels == 0] = None
-    report.insert(0, "labels", n_labels)
-    report["verdict"] = verdicts(n_labels, matrices, prior, (low, high), labels.classes)
-    return report
+    return annotator_table(read_crowd(clf, X, Y))
 
 
 def label_quality(clf, X, Y, *, proba=None):
@@ -212,10 +190,7 @@ def label_quality(clf, X, Y, *, proba=None):
     8      2          2     b
     19     6          2     b
     """
-    crowd = read_crowd(clf, X, Y)
-    labels, proba = crowd.labels, _check_proba(proba, crowd)
-    table = labels.to_long(item="item", annotator="annotator")
-    return table.assign(probability=proba[labels.row_indices(), labels.codes])
+    return label_table(read_crowd(clf, X, Y), proba)
 
 
 def consensus(clf, X, Y, *, proba=None):
@@ -285,8 +260,45 @@ def consensus(clf, X, Y, *, proba=None):
     >>> items.loc[2, "label"]
     'a'
     """
+    return item_table(read_crowd(clf, X, Y), proba)
+
+
+def annotator_table(crowd):
+    """`annotator_report` of what was read already."""
     pandas = import_pandas()
-    crowd = read_crowd(clf, X, Y)
+    labels = crowd.labels
+    found = matrix_posterior(labels, crowd.log_prior, crowd.log_confusion)
+    low, high = beta_interval(found.accuracy_mean, found.accuracy_variance)
+    matrices, prior = found.matrix_mean, found.class_prior
+    numbers = {
+        "accuracy": found.accuracy_mean,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "information": information_bits(matrices, prior),
+        "spammer_score": spammer_scores(matrices),
+        **_worst_confusion(found, labels.classes),
+        "agreement": peer_agreement(labels),
+    }
+    n_labels = labels.labels_per_annotator
+    report = pandas.DataFrame(
+        numbers, index=pandas.Index(labels.annotators, name="annotator")
+    )
+    report[n_labels == 0] = None
+    report.insert(0, "labels", n_labels)
+    report["verdict"] = verdicts(n_labels, matrices, prior, (low, high), labels.classes)
+    return report
+
+
+def label_table(crowd, proba=None):
+    """`label_quality` of what was read already."""
+    labels, proba = crowd.labels, _check_proba(proba, crowd)
+    table = labels.to_long(item="item", annotator="annotator")
+    return table.assign(probability=proba[labels.row_indices(), labels.codes])
+
+
+def item_table(crowd, proba=None):
+    """`consensus` of what was read already."""
+    pandas = import_pandas()
     labels, proba = crowd.labels, _check_proba(proba, crowd)
     names = np.arange(labels.n_samples) if labels.items is None else labels.items
     codes = proba.argmax(axis=1)

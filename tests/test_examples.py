@@ -1,7 +1,6 @@
 """The worked examples, in miniature."""
 
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,9 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 
 def test_judges_of_texts_are_told_apart(tmp_path, capsys):
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        import llm_judges
-    finally:
-        sys.path.remove(str(EXAMPLES))
-    llm_judges.main(["--messages", "150", "--epochs", "10", "--out", str(tmp_path)])
+    llm_judges = runpy.run_path(str(EXAMPLES / "llm_judges.py"))
+    argv = ["--messages", "150", "--epochs", "10", "--out", str(tmp_path)]
+    llm_judges["main"](argv)
     printed = capsys.readouterr().out
     shares = [
         float(line.split()[-1])

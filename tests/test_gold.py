@@ -48,7 +48,7 @@ def crowd():
 
 
 def column_of(gold, labels):
-    return check_gold(gold, labels, True, True)[0]
+    return check_gold(gold, labels, given=labels)[0]
 
 
 def random_parts(crowd, gold):
