@@ -10,7 +10,8 @@ def write_files(writers):
 
     Each is written to a temporary file in its own directory and reaches the disk before
     any takes its name, so that an error leaves what was there before as it was. Only a
-    crash between two renames can leave some old and some new.
+    crash between two renames can leave some old and some new. A file that is replaced
+    keeps its permissions, and a new one has those of any new file.
 
     Parameters
     ----------
@@ -44,8 +45,12 @@ def write_files(writers):
             name = f".{target.stem}-{secrets.token_hex(8)}{target.suffix}"
             temporary = target.with_name(name)
             staged.append((temporary, target))
+            temporary.touch(exist_ok=False)
+            mode = (target if target.exists() else temporary).stat().st_mode
             write(temporary)
             _flush(temporary, os.O_RDWR)
+            # Some libraries make files that only their owner can read.
+            os.chmod(temporary, mode & 0o777)
         for temporary, target in staged:
             os.replace(temporary, target)
         if hasattr(os, "O_DIRECTORY"):

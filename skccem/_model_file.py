@@ -1,12 +1,12 @@
 """Files of JSON and tensors: whole or not there, and never executed."""
 
-import contextlib
 import json
 import os
-import secrets
 
 import safetensors
 import safetensors.torch
+
+from ._atomic import write_files
 
 # What this version writes, and the newest that it reads.
 FORMAT_VERSION = 1
@@ -67,24 +67,10 @@ def write_model(path, document, tensors):
             f"got about {size:,}. Give annotators integers as names, or use "
             "joblib.dump."
         )
-    temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
-    try:
-        # Some versions of safetensors make files that only their owner can read.
-        with open(temporary, "xb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-        with contextlib.suppress(FileNotFoundError):
-            mode = os.stat(path).st_mode
-        safetensors.torch.save_file(tensors, temporary, metadata={_KEY: text})
-        os.chmod(temporary, mode & 0o777)
-        _to_disk(temporary, os.O_RDWR)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        # The new name is an entry of the directory.
-        _to_disk(folder, os.O_RDONLY)
+    metadata = {_KEY: text}
+    write_files(
+        {path: lambda file: safetensors.torch.save_file(tensors, file, metadata)}
+    )
 
 
 def read_model(path):
@@ -167,11 +153,3 @@ def damaged(path, why):
         f"Expected a file as `save` wrote it, but {os.fspath(path)} was changed or is "
         f"damaged: {why}. Copy or save it again."
     )
-
-
-def _to_disk(path, flags):
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

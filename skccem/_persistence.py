@@ -56,7 +56,7 @@ class FileMethods:
         path : str or path-like
             An existing file is replaced in one step, when the new one is on the disk:
             whenever the program is killed, the old or the new one is there, and
-            perhaps a hidden one with ".tmp" in its name beside it.
+            perhaps a hidden one beside it.
 
         Raises
         ------

@@ -57,3 +57,18 @@ def test_directories_and_files_in_the_way_are_refused(tmp_path):
         check_writable(tmp_path / "file" / "table.csv")
     with pytest.raises(OSError, match="device or pipe"):
         check_writable("/dev/null")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_permissions_stay_and_new_files_have_the_usual_ones(tmp_path):
+    def write(path):
+        path.unlink()
+        path.touch(mode=0o600)
+
+    usual, old, new = (tmp_path / name for name in ("usual", "old", "new"))
+    usual.touch()
+    old.touch()
+    old.chmod(0o640)
+    write_files({old: write, new: write})
+    assert old.stat().st_mode & 0o777 == 0o640
+    assert new.stat().st_mode == usual.stat().st_mode

@@ -87,7 +87,7 @@ def main(folder, n_kills):
         current = found
     left = [file.name for file in Path(folder).iterdir() if file != path]
     assert len(left) >= len(STEPS)
-    assert all(name.startswith(".") and ".tmp" in name for name in left), left
+    assert all(name.startswith((".model-", ".tmp")) for name in left), left
 
 
 if __name__ == "__main__":
