@@ -288,7 +288,8 @@ class Named(nn.Module):
     [
         (sparse.csr_array, None),
         (lambda X: {"table": X}, Named),
-        (Items, nn.Linear(5, 3)),
+        # Made in the fit, from its seed.
+        (Items, lambda n_features, n_classes: nn.Linear(5, n_classes)),
         (lambda X: X.astype("f8"), None),
     ],
     ids=["sparse", "dict", "Dataset", "double"],
