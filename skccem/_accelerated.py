@@ -79,8 +79,8 @@ class AcceleratedCrowdNet(AccelerateMixin, CrowdNet):
             # Zero, for the sake of the other processes; Adam would count the step.
             self.network.outlier_logits.grad = None
 
-    def train(self, train_set, valid_set=None, begin=None):
-        super().train(train_set, valid_set, begin)
+    def train(self, *args, **kwargs):
+        super().train(*args, **kwargs)
         self.accelerator.wait_for_everyone()
         self.module_ = self.accelerator.unwrap_model(
             self.module_, keep_fp32_wrapper=False

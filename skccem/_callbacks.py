@@ -1,5 +1,7 @@
 """Callbacks of the skorch net: burn-in, early stopping and progress."""
 
+import inspect
+
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -95,6 +97,13 @@ class ProgressBar(Callback):
             shown["held-out log-likelihood"] = f"{epoch['valid_log_likelihood']:.4f}"
         self.bar_.set_postfix(shown, refresh=False)
         self.bar_.update()
+
+    def state_dict(self):
+        """Nothing, since the history knows how many epochs there were."""
+        return {}
+
+    def load_state_dict(self, state):
+        """Nothing to do."""
 
     def close(self):
         """Leave the bar as it is; called however training ends."""
@@ -220,6 +229,29 @@ def does(callback, event):
     """
     method = getattr(callback, event)
     return getattr(method, "__func__", method) is not getattr(Callback, event)
+
+
+def arguments_of(callback):
+    """What a callback was made with, as far as it keeps it.
+
+    skorch's own `get_params` returns all attributes without an underscore at the end.
+
+    Parameters
+    ----------
+    callback : skorch callback
+
+    Returns
+    -------
+    dict
+        By name.
+    """
+    parameters = inspect.signature(type(callback)).parameters
+    takes_any = any(part.kind == part.VAR_KEYWORD for part in parameters.values())
+    return {
+        name: value
+        for name, value in vars(callback).items()
+        if name in parameters or (takes_any and not name.endswith("_"))
+    }
 
 
 def check_callbacks(callbacks):

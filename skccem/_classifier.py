@@ -1,5 +1,6 @@
 """``CrowdClassifier``: a classifier and every annotator's confusion matrix, coupled."""
 
+import os
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
+from ._checkpoints import fit_checkpoints
 from ._coupled_net import coupled_net
 from ._crowd_methods import OutlierMethods
 from ._ensemble import has_ensemble, predict_with_all, train_ensemble
@@ -27,6 +29,7 @@ from ._fitting import (
     learned_annotators,
     start_log_confusion,
     unchanged_if_it_fails,
+    warn_interrupted,
 )
 from ._gold import certain, check_gold, with_gold
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
@@ -173,6 +176,21 @@ class CrowdClassifier(
         are left as they were found; what a `module` or Dataset draws from them is the
         same at each prediction. Threads share them: fits that run side by side in
         threads are correct, but not reproducible.
+    checkpoint_dir : str or path-like, default=None
+        Directory, made if it is not there, in which `fit` writes down after epochs
+        where it is, in at most a twentieth of its time, so that the same call goes on
+        from there when its process was killed: with the result, bit for bit on the same
+        machine, of a fit that was not. A fit is known by settings, `X`, `y`, weights
+        and versions, so fits can share a directory; of a torch Dataset some items are
+        looked at, and functions are known by name. What a fit wrote is removed when it
+        ends. `random_state` must not be None, nor `accelerator` be given; callbacks
+        must remember data alone, or have ``state_dict`` and ``load_state_dict``. What
+        generators of their own draw in a module or Dataset is not written down.
+        `partial_fit` does not use it.
+    on_interrupt : {"raise", "keep"}, default="raise"
+        Whether Ctrl-C ends `fit` as an error that leaves the estimator as it was, or
+        `fit` returns with what was learned by then and warns. That needs one epoch;
+        after less, and in `partial_fit`, Ctrl-C is raised.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
     net_params : dict, default=None
@@ -329,6 +347,8 @@ class CrowdClassifier(
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "on_interrupt": [StrOptions({"raise", "keep"})],
         "verbose": ["verbose"],
         "net_params": [dict, None],
     }
@@ -365,6 +385,8 @@ class CrowdClassifier(
         replay_size=5000,
         n_jobs=None,
         random_state=None,
+        checkpoint_dir=None,
+        on_interrupt="raise",
         verbose=0,
         net_params=None,
     ):
@@ -397,6 +419,8 @@ class CrowdClassifier(
         self.replay_size = replay_size
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.on_interrupt = on_interrupt
         self.verbose = verbose
         self.net_params = net_params
 
@@ -444,9 +468,15 @@ class CrowdClassifier(
             If the confusion matrices would not fit in memory.
         NonFiniteLossError
             If training diverges.
+        KeyboardInterrupt
+            If the user asks for it, unless `on_interrupt` is "keep".
+        OSError
+            If checkpoints can't be written.
 
         Warns
         -----
+        InterruptedFitWarning
+            If Ctrl-C ended it early, and `on_interrupt` is "keep".
         UnusedDataWarning
             If items have no labels, which are left out of training, or annotators gave
             none, or with ``n_init=1`` only to items that early stopping holds out, and
@@ -477,6 +507,7 @@ class CrowdClassifier(
         if continued:
             check_same_task(labels, self.classes_, self.annotators_)
 
+        checkpoints = fit_checkpoints(self, device, X, labels, weight, gold)
         ensemble = has_ensemble(self, crowd, used)
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
@@ -502,18 +533,33 @@ class CrowdClassifier(
                 alone = not (ensemble and self.confusion_lr)
                 if processes.index == 0:
                     warn_unused(said, active, trained if alone else None, 4)
-            net.train(train_set, valid_set)
+            net.train(
+                train_set,
+                valid_set,
+                checkpoint=checkpoints.of("coupled"),
+                keep=self.on_interrupt == "keep",
+            )
             log_posterior = certain(net.predict_log_posterior(X), gold)
         annotators = learned_annotators(
             net, labels, log_posterior, weight, trained, processes
         )
         nets, aggregated = [net], class_proba(labels, log_posterior, *annotators)
-        if ensemble:
+        interrupted = net.interrupted_
+        if ensemble and not interrupted:
             data = LabelledItems(X, labels, weight, used, gold)
             epochs = len(net.history)
-            nets, annotators, aggregated = train_ensemble(
-                self, nets, data, annotators, epochs, rng, device
-            )
+            try:
+                nets, annotators, aggregated = train_ensemble(
+                    self, nets, data, annotators, epochs, rng, device, checkpoints
+                )
+            except KeyboardInterrupt:
+                if self.on_interrupt == "raise":
+                    raise
+                interrupted = True
+        if interrupted:
+            warn_interrupted(self, len(net.history))
+        else:
+            checkpoints.remove()
         self.aggregated_proba_ = aggregated
         part = labelled_weight(said, weight)
         total = processes.sum(part)

@@ -57,7 +57,9 @@ def make_parts(items, rng):
     return [np.sort(part) for part in np.array_split(rng.permutation(items), n_parts)]
 
 
-def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
+def predict_part(
+    estimator, data, annotators, part, max_epochs, seed, device, checkpoint=None
+):
     """What a network says about a part of the items, of which it saw no label.
 
     Parameters
@@ -72,6 +74,7 @@ def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
     max_epochs : int
     seed : int
     device : str
+    checkpoint : NetCheckpoint, optional
 
     Returns
     -------
@@ -111,7 +114,8 @@ def predict_part(estimator, data, annotators, part, max_epochs, seed, device):
         net = new_net(estimator, network, X, seed, device, callbacks, **changes)
         weight = network_weight(data.weight, X)
         shares = annotator_shares(labels, others, estimator.batch_size, number_type(X))
-        net.train(CrowdDataset(X, labels, weight, others, shares, gold=data.gold))
+        train_set = CrowdDataset(X, labels, weight, others, shares, gold=data.gold)
+        net.train(train_set, checkpoint=checkpoint)
         log_posterior = net.predict_log_posterior(X, part).astype(np.float64)
     _, power = held_out.calibrate(log_posterior)
     return sharpen(log_posterior, power)

@@ -45,7 +45,9 @@ def has_ensemble(estimator, crowd, used):
     return crowd and not alone and len(used) > 1
 
 
-def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
+def train_ensemble(
+    estimator, nets, data, annotators, max_epochs, rng, device, checkpoints
+):
     """One iteration of cross-fitted expectation maximisation.
 
     Parameters
@@ -61,6 +63,7 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         Of each network.
     rng : RandomState
     device : str
+    checkpoints : FitCheckpoints
 
     Returns
     -------
@@ -93,8 +96,9 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
                 max_epochs,
                 seed,
                 device,
+                checkpoints.of(f"part-{number}"),
             )
-            for part, seed in zip(parts, part_seeds, strict=True)
+            for number, (part, seed) in enumerate(zip(parts, part_seeds, strict=True))
         )
         for part, of_part in zip(parts, predicted, strict=True):
             log_posterior[part] = of_part
@@ -109,9 +113,15 @@ def train_ensemble(estimator, nets, data, annotators, max_epochs, rng, device):
         nets = list(nets)
         for net in run(
             delayed(train_on_posterior)(
-                settings_of(estimator), dataset, n_classes, max_epochs, seed, device
+                settings_of(estimator),
+                dataset,
+                n_classes,
+                max_epochs,
+                seed,
+                device,
+                checkpoints.of(f"network-{number}"),
             )
-            for seed in net_seeds
+            for number, seed in enumerate(net_seeds)
         ):
             nets.append(net)
             bar.update()

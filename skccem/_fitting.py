@@ -5,6 +5,7 @@ The skorch net that they train comes from ``_net_settings``.
 
 import copy
 import functools
+import warnings
 from numbers import Integral
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from ._outliers import class_proba, share_of
 from ._probability import expected_counts, pooled_confusion, safe_log
 from ._random_state import reproducible
 from ._start import start_confusion
+from .exceptions import InterruptedFitWarning
 
 
 class Annotators(NamedTuple):
@@ -391,6 +393,27 @@ def keep_results(estimator, nets, annotators, labels, X):
     estimator.n_iter_ = len(nets[0].history)
     estimator.net_, estimator.nets_ = nets[0], nets
     estimator._item_shape = item_shape(X)
+
+
+def warn_interrupted(estimator, n_epochs):
+    """Say what Ctrl-C left.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    n_epochs : int
+        Of the coupled network.
+    """
+    alone = "" if estimator.n_init == 1 else ", and is the coupled network alone"
+    later = ""
+    if estimator.checkpoint_dir is not None:
+        later = " The checkpoints are still there: the same fit goes on from them."
+    warnings.warn(
+        f"The fit was interrupted after {n_epochs} of at most {estimator.max_epochs} "
+        f"epochs{alone}: it has what was learned by then.{later}",
+        InterruptedFitWarning,
+        stacklevel=4,
+    )
 
 
 def _as_log_proba(tensor):

@@ -276,7 +276,9 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         _check_rule(self.rule, len(folds))
 
         # A fold may lack a class.
-        template = clone(estimator).set_params(classes=labels.classes, n_init=1)
+        template = clone(estimator).set_params(
+            classes=labels.classes, n_init=1, on_interrupt="raise"
+        )
         n_burn_in = shared_epochs(template, candidates) if crowd else 0
         scores, seconds = self._search(
             template, candidates, n_burn_in, checked, folds, weight, gold

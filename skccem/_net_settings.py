@@ -112,6 +112,11 @@ def check_settings(estimator):
     check_callbacks(estimator.callbacks)
     check_outlier_share(estimator.outlier_share, estimator.likelihood)
     _check_sizes(estimator.hidden_layer_sizes)
+    if estimator.accelerator is not None and estimator.on_interrupt == "keep":
+        raise ValueError(
+            "on_interrupt='keep' is of a fit in one process, but there is an "
+            "accelerator, whose other processes would wait: set it to 'raise'."
+        )
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     if inspect.isclass(optimizer) and issubclass(optimizer, torch.optim.LBFGS):
         raise ValueError(

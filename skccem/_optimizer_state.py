@@ -63,6 +63,31 @@ def state_of(optimizer, parameter):
     return optimizer.state.get(parameter, {})
 
 
+def on_device_of(parameter, state, group):
+    """What is remembered of a parameter, where the optimiser expects it.
+
+    Parameters
+    ----------
+    parameter : Tensor
+    state : dict
+        From a file, and so on the CPU.
+    group : dict
+        Of the parameter, as in `optimizer.param_groups`.
+
+    Returns
+    -------
+    dict
+    """
+    # torch has the number of steps on the CPU, but for these.
+    moves = group.get("fused") or group.get("capturable")
+    return {
+        name: value.to(parameter.device)
+        if isinstance(value, torch.Tensor) and (value.ndim or moves)
+        else value
+        for name, value in state.items()
+    }
+
+
 def _is_by_row(value, matrices):
     """Whether something is remembered for each of the matrices."""
     n_rows = matrices.shape[:1]

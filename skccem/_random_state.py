@@ -63,6 +63,71 @@ def _torch_seeded(seed, device):
         yield
 
 
+class TrainingDraws:
+    """The generators of a training by itself.
+
+    Parameters
+    ----------
+    seed : int
+
+    Attributes
+    ----------
+    orders : numpy.random.Generator
+        Of the order of items.
+    loaders : torch.Generator
+        Of the seeds of data-loading workers.
+    """
+
+    def __init__(self, seed):
+        self.orders = np.random.default_rng(seed)
+        self.loaders = torch.Generator().manual_seed(seed)
+
+    def state(self):
+        """Where they are: a dict of data."""
+        orders = self.orders.bit_generator.state
+        return {"orders": orders, "loaders": self.loaders.get_state()}
+
+    def set_state(self, state):
+        """Bring them to where others were whose `state` it is."""
+        self.orders.bit_generator.state = state["orders"]
+        self.loaders.set_state(state["loaders"])
+
+
+def generator_states(device):
+    """Of the global generators that training may draw from.
+
+    Parameters
+    ----------
+    device : str
+
+    Returns
+    -------
+    dict
+        Of arrays, numbers and tensors.
+    """
+    kind = torch.device(device).type
+    return {
+        "numpy": np.random.get_state(legacy=False),  # noqa: NPY002
+        "torch": torch.get_rng_state(),
+        "device": [] if kind == "cpu" else getattr(torch, kind).get_rng_state_all(),
+    }
+
+
+def set_generator_states(states, device):
+    """Set what `generator_states` returned.
+
+    Parameters
+    ----------
+    states : dict
+    device : str
+    """
+    np.random.set_state(states["numpy"])  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
+    kind = torch.device(device).type
+    if kind != "cpu":
+        getattr(torch, kind).set_rng_state_all(states["device"])
+
+
 @contextmanager
 def reproducible(module, seed, device):
     """The context in which a network is trained and predicts.

@@ -86,7 +86,9 @@ class PosteriorLoss(nn.Module):
         return -log_likelihood / weight.sum(), log_likelihood, weight.sum()
 
 
-def train_on_posterior(estimator, dataset, n_classes, max_epochs, seed, device):
+def train_on_posterior(
+    estimator, dataset, n_classes, max_epochs, seed, device, checkpoint=None
+):
     """A network that is trained on probabilities of the items' classes.
 
     Parameters
@@ -98,6 +100,7 @@ def train_on_posterior(estimator, dataset, n_classes, max_epochs, seed, device):
     max_epochs : int
     seed : int
     device : str
+    checkpoint : NetCheckpoint, optional
 
     Returns
     -------
@@ -119,7 +122,7 @@ def train_on_posterior(estimator, dataset, n_classes, max_epochs, seed, device):
             max_epochs=max_epochs,
             criterion=PosteriorLoss,
         )
-        net.train(dataset)
+        net.train(dataset, checkpoint=checkpoint)
     # Nobody goes on with it, so what only training needs is not kept.
     net.optimizer_.state.clear()
     net.module_.zero_grad()

@@ -45,7 +45,7 @@ _NUMBERS_AT_ONCE = 2**22
 _NEGLIGIBLE = 1e-9
 
 
-class _MissedSteps:
+class MissedSteps:
     """How far Adam moves rows in the steps that they miss.
 
     Parameters
@@ -114,6 +114,21 @@ class _MissedSteps:
         missed = self.n_steps - self._first - known
         first, second = (decay[missed] for decay in self._decays)
         return self._moved[known], first, second
+
+    def to_data(self):
+        """What `from_data` makes the same of: a dict of numbers and arrays."""
+        data = vars(self).copy()
+        # A function of the others, and larger.
+        del data["_decays"]
+        return data
+
+    @classmethod
+    def from_data(cls, data):
+        """What `to_data` was asked of."""
+        missed = cls.__new__(cls)
+        vars(missed).update(data)
+        missed._decays = missed._make_decays()
+        return missed
 
     def _make_decays(self):
         return [beta ** np.arange(len(self._moved), dtype=float) for beta in self.betas]
@@ -229,7 +244,7 @@ class _RowSteps:
             if any(member is parameter for member in group["params"])
         )
         n_steps = int(state.pop("step", 0))
-        state["missed"] = _MissedSteps(group, len(parameter), n_steps)
+        state["missed"] = MissedSteps(group, len(parameter), n_steps)
         for name in _MOMENTS:
             moment = state.get(name, torch.zeros_like(parameter))
             state[name] = moment.view(len(parameter), -1)

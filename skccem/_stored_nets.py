@@ -13,7 +13,7 @@ from ._fitting import new_backbone
 from ._model_file import damaged
 from ._net_settings import OPTIMIZERS, new_net
 from ._network import CrowdNetwork, make_backbone
-from ._optimizer_state import state_of
+from ._optimizer_state import on_device_of, state_of
 from ._random_state import reproducible
 from ._refitting import PosteriorLoss
 
@@ -263,17 +263,12 @@ def _remind(net, stored, path, known):
         if name not in named:
             raise damaged(path, f"there is no parameter {name} to be optimised")
         parameter = named[name]
-        group = groups[id(parameter)]
-        # torch has the number of steps on the CPU, but for these.
-        moves = group.get("fused") or group.get("capturable")
         for key, value in state.items():
-            if not isinstance(value, torch.Tensor):
-                continue
-            if known and value.shape not in ((), parameter.shape):
+            is_tensor = isinstance(value, torch.Tensor)
+            if known and is_tensor and value.shape not in ((), parameter.shape):
                 raise damaged(path, f"{key} of {name} has the shape {value.shape}")
-            if value.ndim or moves:
-                state[key] = value.to(parameter.device)
-        optimizer.state[parameter] = state
+        group = groups[id(parameter)]
+        optimizer.state[parameter] = on_device_of(parameter, state, group)
 
 
 def _plain(module):

@@ -6,6 +6,7 @@ whose "type" says how to read it. Large arrays are tensors, which their object n
 
 import math
 from dataclasses import fields
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -48,7 +49,8 @@ class Writer:
         ----------
         value : object
             A scalar of Python or NumPy; an array, tensor, CSR matrix, `CrowdLabels`,
-            torch device or RandomState; or a list, tuple, dict or SliceDict of these.
+            path, torch device or RandomState; or a list, tuple, dict or SliceDict of
+            these.
         name : str
             Of its tensors.
 
@@ -98,6 +100,8 @@ class Writer:
                 )
                 for field in fields(value)
             }
+        if isinstance(value, PurePath):
+            return {"type": "path", "value": str(value)}
         if kind is torch.device:
             return {"type": "device", "value": str(value)}
         if kind is np.random.RandomState:
@@ -305,6 +309,9 @@ class Reader:
         except RuntimeError as error:
             raise ValueError(str(error)) from error
 
+    def _path(self, stored):
+        return Path(stored["value"])
+
     def _random_state(self, stored):
         key = np.array(stored["key"], dtype=np.uint32)
         position = stored["position"]
@@ -325,6 +332,7 @@ _READERS = {
     "float": Reader._float,
     "labels": Reader._labels,
     "objects": Reader._objects,
+    "path": Reader._path,
     "random_state": Reader._random_state,
     "scalar": Reader._scalar,
     "slices": Reader._slices,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
+from skorch.history import History
 from torch.utils.data import DataLoader
 
 from ._answer_logits import answer_proba
@@ -21,6 +22,7 @@ from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
 from ._devices import in_precision, keep_on_device, on_device
 from ._processes import Processes
+from ._random_state import TrainingDraws
 from .exceptions import NonFiniteLossError
 
 # Callbacks that do not look at the network when an epoch ends.
@@ -53,6 +55,10 @@ class CrowdNet(NeuralNet):
 
     # Whether the matrices of a batch are fetched from the tables of the optimiser.
     _fetches = False
+
+    # In training: what it draws by itself, and who is told when an epoch has ended.
+    draws = None
+    _checkpoint = None
 
     def __init__(self, module, *, seed, by_rows=False, precision=None, **kwargs):
         self.seed = seed
@@ -88,8 +94,9 @@ class CrowdNet(NeuralNet):
         batch_size, kwargs = self._loader_settings(training)
         if batch_size == -1:
             batch_size = max(len(dataset), 1)
-        rng = np.random.default_rng(self.seed) if training else None
-        batches = EvenBatches(len(dataset), batch_size, rng, dataset.n_replay)
+        draws = (training and self.draws) or TrainingDraws(self.seed)
+        orders = draws.orders if training else None
+        batches = EvenBatches(len(dataset), batch_size, orders, dataset.n_replay)
         if training:
             # Steps are of all processes together.
             batches.n_batches = int(self.processes.each(len(batches)).max())
@@ -100,7 +107,7 @@ class CrowdNet(NeuralNet):
             batch_sampler=batches,
             collate_fn=_as_it_is,
             # Its own generator: a DataLoader draws a seed from torch's global one.
-            generator=torch.Generator().manual_seed(self.seed),
+            generator=draws.loaders,
             **kwargs,
         )
 
@@ -143,6 +150,8 @@ class CrowdNet(NeuralNet):
                 stop = asked
         if stop is not None:
             raise StopTraining from stop
+        if self._checkpoint is not None:
+            self._checkpoint.epoch_ended(self)
 
     def train_step(self, batch, **fit_params):
         step = None
@@ -194,9 +203,7 @@ class CrowdNet(NeuralNet):
     def _step(self, batch):
         inputs, target = (on_device(part, self.training_device) for part in batch)
         if self.criterion_.needs_running_moment:
-            self._catch_up()
-            proba = answer_proba(self.network.answer_logits.detach())
-            self.criterion_.running_moment = RunningMoment(proba)
+            self.begin_running_moment()
         if self._fetches and self.module_.training:
             inputs["answer_logits"] = self.optimizer_.fetch(
                 self.module_.answer_logits,
@@ -214,6 +221,12 @@ class CrowdNet(NeuralNet):
             "n_labels": n_labels,
             "y_pred": output,
         }
+
+    def begin_running_moment(self):
+        """Let the criterion know the second moment of all matrices as they are."""
+        self._catch_up()
+        proba = answer_proba(self.network.answer_logits.detach())
+        self.criterion_.running_moment = RunningMoment(proba)
 
     def _in_precision(self):
         return in_precision(self.precision, self.training_device)
@@ -248,7 +261,9 @@ class CrowdNet(NeuralNet):
             self.best_loss_[prefix] = loss
         self.history.record(f"{prefix}_log_likelihood", log_likelihood)
 
-    def train(self, train_set, valid_set=None, begin=None):
+    def train(
+        self, train_set, valid_set=None, begin=None, *, checkpoint=None, keep=False
+    ):
         """Initialise, train for ``max_epochs`` or until a callback says so.
 
         Parameters
@@ -258,11 +273,18 @@ class CrowdNet(NeuralNet):
             Its log-likelihood per label is recorded after each epoch.
         begin : callable, optional
             Called with the net when it is initialised.
+        checkpoint : NetCheckpoint, optional
+            From which training goes on, and which is kept up to date.
+        keep : bool, default=False
+            Whether Ctrl-C ends training as a callback may, once there was an epoch;
+            `interrupted_` then is True.
 
         Raises
         ------
         NonFiniteLossError
             If the loss or, at the end, a parameter is not finite.
+        KeyboardInterrupt
+            If the user asks for it.
         """
         self.initialize()
         if begin is not None:
@@ -271,18 +293,16 @@ class CrowdNet(NeuralNet):
         if valid_set is not None:
             valid_set = self._on_device(valid_set, training=False)
         self._fetches = self.by_rows and are_few(train_set.annotator_share)
-        self.best_loss_ = {}
+        self.best_loss_, self.interrupted_ = {}, False
+        self.draws, self._checkpoint = TrainingDraws(self.seed), checkpoint
         try:
             self.notify("on_train_begin", X=train_set, y=valid_set)
-            try:
-                self.fit_loop(train_set, valid_set)
-            except StopTraining:
-                pass
-            self._catch_up()
-            # It is of no use afterwards, and as large as the matrices.
-            self.criterion_.running_moment = None
-            self.notify("on_train_end", X=train_set, y=valid_set)
+            if checkpoint is None or not checkpoint.resume(self):
+                self._run_epochs(train_set, valid_set, keep)
+                if checkpoint is not None and not self.interrupted_:
+                    checkpoint.training_ended(self)
         finally:
+            self.draws = self._checkpoint = None
             for _, callback in self.callbacks_:
                 if isinstance(callback, ProgressBar):
                     callback.close()
@@ -290,6 +310,23 @@ class CrowdNet(NeuralNet):
             # Matrices that are not learned may hold -inf.
             if parameter.requires_grad and not torch.isfinite(parameter).all():
                 raise diverged(self, f"{name} is not finite after training")
+
+    def _run_epochs(self, train_set, valid_set, keep):
+        """Those that are left, and what is done at the end."""
+        try:
+            self.fit_loop(train_set, valid_set, self.max_epochs - len(self.history))
+        except StopTraining:
+            pass
+        except KeyboardInterrupt:
+            # The last thing that is known of each epoch.
+            finished = [epoch for epoch in self.history if "dur" in epoch]
+            if not keep or not finished:
+                raise
+            self.history_, self.interrupted_ = History(finished), True
+        self._catch_up()
+        # It is of no use afterwards, and as large as the matrices.
+        self.criterion_.running_moment = None
+        self.notify("on_train_end", X=train_set, y=valid_set)
 
     def _on_device(self, dataset, training):
         """The data set, with features that need not be sent in each epoch."""

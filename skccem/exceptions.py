@@ -1,10 +1,14 @@
 """Warnings and errors of their own category, so that they can be filtered or caught."""
 
-__all__ = ["NonFiniteLossError", "UnusedDataWarning"]
+__all__ = ["InterruptedFitWarning", "NonFiniteLossError", "UnusedDataWarning"]
 
 
 class UnusedDataWarning(UserWarning):
     """Some items have no labels, or some annotators gave none; both are counted."""
+
+
+class InterruptedFitWarning(UserWarning):
+    """Ctrl-C ended a fit early, and what it had learned by then was kept."""
 
 
 class NonFiniteLossError(ArithmeticError):
