@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WORKERS ?= 2
 
-.PHONY: help setup test test-slow test-all lint format coverage demo bench clean
+.PHONY: help setup test test-slow test-all lint format coverage docs demo bench clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
 	@echo "make test-all  the same, and then the slow tests"
 	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
 	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
+	@echo "make docs      the site, in docs/_build/html"
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
 	@echo "make coverage  the tests, with branch coverage"
 	@echo "make format    let ruff format and mend the code"
@@ -50,6 +51,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+
 demo: $(READY)
 	$(BIN)/skccem demo --out demo
 	$(BIN)/python benchmarks/demo.py
@@ -58,4 +62,5 @@ bench: $(READY)
 	$(BIN)/python benchmarks/real_labels.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .coverage \
+	       docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst

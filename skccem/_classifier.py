@@ -231,7 +231,7 @@ class CrowdClassifier(
         Those whose probabilities are averaged; the first is `net_`.
     n_features_in_ : int
         Where items are rows of an array of two axes.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Where `X` is a DataFrame with str column names.
 
     See Also

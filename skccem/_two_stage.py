@@ -96,7 +96,7 @@ class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
         The fitted classifier. Its own ``classes_`` lack those that it never saw.
     n_features_in_ : int
         Where `classifier_` has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Where `classifier_` has it: `X` is a DataFrame with str column names.
 
     See Also

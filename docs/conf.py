@@ -1,0 +1,54 @@
+"""Settings of the documentation, which ``make docs`` builds."""
+
+import skccem
+
+project = "skccem"
+author = "The skccem developers"
+project_copyright = f"2026, {author}"
+release = version = skccem.__version__
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "examples"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skccem"
+html_static_path = ["_static"]
+html_css_files = ["skccem.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "skccem"},
+    "navbar_align": "left",
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "whats_new": []}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 60,
+    "within_subsection_order": "FileNameSortKey",
+    "plot_gallery": "True",
+    "matplotlib_animations": False,
+}
