@@ -332,6 +332,23 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
 
+    @available_if(_refits)
+    def to_onnx(self, path, X=None):
+        """Write the chosen classifier as an ONNX file.
+
+        Parameters
+        ----------
+        path : str or path-like
+        X : as in `fit`, default=None
+            Items, where `CrowdClassifier.to_onnx` needs some.
+
+        See Also
+        --------
+        CrowdClassifier.to_onnx : Has what the file holds.
+        """
+        check_is_fitted(self)
+        self.best_estimator_.to_onnx(path, X)
+
     predict_log_proba = available_if(_refits)(OutlierMethods.predict_log_proba)
     predict_annotator_proba = available_if(_refits)(
         OutlierMethods.predict_annotator_proba
