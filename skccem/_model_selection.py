@@ -28,6 +28,7 @@ from ._gold import check_gold, with_gold
 from ._net_settings import choose_device
 from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
+from ._stored_composites import SearchFileMethods
 from ._targets import check_targets, check_trainable, check_weight
 
 
@@ -49,7 +50,9 @@ def _of_best(name):
     )
 
 
-class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifierCV(
+    SearchFileMethods, OutlierMethods, ClassifierMixin, BaseEstimator
+):
     """`CrowdClassifier` that chooses how strongly to regularise, without any truth.
 
     Each candidate, a pair of a strength and a likelihood, is trained on all folds but

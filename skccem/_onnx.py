@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import textwrap
 import warnings
 from contextlib import contextmanager
 
@@ -247,8 +248,8 @@ def _graph(classifier, parts, names):
             raise ValueError(
                 "Expected a module that torch.export can turn into a graph for any "
                 f"number of items, got {type(error).__name__}: "
-                f"{str(error).strip().splitlines()[0]} Let its forward take no "
-                "decision by values of the batch, and no size of it for granted."
+                f"{textwrap.shorten(str(error), 300)} Let its forward take no decision "
+                "by values of the batch, and no size of it for granted."
             ) from error
         _rename_inside(graph.model.graph, names)
         return graph.model_proto
