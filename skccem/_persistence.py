@@ -6,6 +6,7 @@ from typing import ClassVar
 from sklearn.utils.validation import check_is_fitted
 
 from ._model_file import damaged, read_model, write_model
+from ._pickling import PickleMethods
 from ._stored_estimators import (
     check_fitted,
     check_given,
@@ -15,8 +16,8 @@ from ._stored_estimators import (
 from ._stored_values import Reader, Writer
 
 
-class FileMethods:
-    """Mixin: `save` and `load`.
+class FileMethods(PickleMethods):
+    """Mixin: `save` and `load`, and pickles that know their version.
 
     What a fit sets must be data, or estimators of this package. An estimator whose fit
     sets more overrides ``_to_data`` and ``_from_data``.
