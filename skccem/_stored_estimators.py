@@ -254,8 +254,8 @@ def _encode_fitted(estimator, writer, place):
             if not _is_storable(value):
                 raise TypeError(
                     f"Expected an estimator of skccem, whose files hold data alone, as "
-                    f"{kind}.{name}, got {value!r}. Use joblib.dump, whose files only "
-                    "you should load."
+                    f"{kind}.{name}, got {value!r}. Use skops.io.dump, or joblib.dump, "
+                    "whose files only you should load."
                 )
             inner[name] = to_document(value, writer, f"{place}{name}.")
             continue
