@@ -33,6 +33,7 @@ from ._fitting import (
 )
 from ._gold import certain, check_gold, with_gold
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
+from ._onnx import OnnxMethods
 from ._outliers import class_proba
 from ._probability import mean_over_labelled
 from ._processes import Processes
@@ -58,7 +59,12 @@ from ._trained_items import (
 
 
 class CrowdClassifier(
-    StreamMethods, NetFileMethods, OutlierMethods, ClassifierMixin, BaseEstimator
+    StreamMethods,
+    NetFileMethods,
+    OnnxMethods,
+    OutlierMethods,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Classifier learned from the labels of many unreliable annotators.
 

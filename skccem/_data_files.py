@@ -91,7 +91,8 @@ def read_npz(path, keys):
 def read_npy(content, source):
     """The array in the bytes of an .npy file, which must not be pickled."""
     with reading(source, "be a file of numpy.save"):
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        # Not by np.load, which takes archives as well.
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
 def read_columns(content, columns, source):

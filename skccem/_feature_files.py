@@ -186,12 +186,13 @@ def _read_array(path, ids_path):
             "a text file in the order of the rows, one a line, and pass it with --ids."
         )
     try:
-        # Read where it lies: it may be larger than memory.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        # Read where it lies: it may be larger than memory. Not by np.load, which takes
+        # archives as well; and a pickle can't be mapped.
+        values = np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
         raise ValueError(
-            f"Expected an array of numbers in {path}, got: {error} Save it by "
-            "numpy.save, as float32."
+            f"Expected an array of numbers in {path}, got: {str(error).rstrip('.')}. "
+            "Save it by numpy.save, as float32."
         ) from None
     if values.ndim != 2 or values.dtype.kind not in "iufb" or not values.size:
         raise ValueError(

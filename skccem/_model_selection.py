@@ -28,6 +28,7 @@ from ._gold import check_gold, with_gold
 from ._net_settings import choose_device
 from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
+from ._stored_composites import SearchFileMethods
 from ._targets import check_targets, check_trainable, check_weight
 
 
@@ -49,7 +50,9 @@ def _of_best(name):
     )
 
 
-class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
+class CrowdClassifierCV(
+    SearchFileMethods, OutlierMethods, ClassifierMixin, BaseEstimator
+):
     """`CrowdClassifier` that chooses how strongly to regularise, without any truth.
 
     Each candidate, a pair of a strength and a likelihood, is trained on all folds but
@@ -331,6 +334,23 @@ class CrowdClassifierCV(OutlierMethods, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
+
+    @available_if(_refits)
+    def to_onnx(self, path, X=None):
+        """Write the chosen classifier as an ONNX file.
+
+        Parameters
+        ----------
+        path : str or path-like
+        X : as in `fit`, default=None
+            Items, where `CrowdClassifier.to_onnx` needs some.
+
+        See Also
+        --------
+        CrowdClassifier.to_onnx : Has what the file holds.
+        """
+        check_is_fitted(self)
+        self.best_estimator_.to_onnx(path, X)
 
     predict_log_proba = available_if(_refits)(OutlierMethods.predict_log_proba)
     predict_annotator_proba = available_if(_refits)(

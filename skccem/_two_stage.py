@@ -24,6 +24,7 @@ from ._stages import (
     take_rows,
     weight_name,
 )
+from ._stored_composites import StagesFileMethods
 from ._targets import (
     active_annotators,
     check_targets,
@@ -48,7 +49,9 @@ def _has_proba(estimator):
     return True
 
 
-class TwoStageClassifier(CrowdMethods, ClassifierMixin, BaseEstimator):
+class TwoStageClassifier(
+    StagesFileMethods, CrowdMethods, ClassifierMixin, BaseEstimator
+):
     """Any scikit-learn classifier, fitted on the aggregated labels of a crowd.
 
     The labels are aggregated without a look at the features, then the classifier is

@@ -3,8 +3,6 @@
 import copy
 import json
 import pickle
-import subprocess
-import sys
 
 import joblib
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
-from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -151,35 +148,6 @@ def test_a_loaded_estimator_can_be_saved_pickled_and_copied(
         copy.deepcopy(again),
     ):
         assert_same(other.predict_proba(X), fitted.predict_proba(X))
-
-
-@pytest.mark.slow
-def test_other_processes_load_all_kinds_of_files(crowd, fitted, tmp_path):
-    X, labels, _ = crowd
-    fitted.save(tmp_path / "model.safetensors")
-    joblib.dump(fitted, tmp_path / "model.joblib")
-    (tmp_path / "model.pickle").write_bytes(pickle.dumps(fitted))
-    joblib.dump((X, labels), tmp_path / "data.joblib")
-    program = """
-import pickle, sys
-from pathlib import Path
-import joblib, numpy as np
-from skccem import CrowdClassifier
-folder = Path(sys.argv[1])
-X, labels = joblib.load(folder / "data.joblib")
-for number, clf in enumerate((
-    CrowdClassifier.load(folder / "model.safetensors"),
-    joblib.load(folder / "model.joblib"),
-    pickle.loads((folder / "model.pickle").read_bytes()),
-)):
-    proba = clf.predict_proba(X), clf.aggregate_proba(X, labels)
-    np.savez(folder / f"{number}.npz", *proba)
-"""
-    subprocess.run([sys.executable, "-c", program, tmp_path], check=True)
-    for number in range(3):
-        with np.load(tmp_path / f"{number}.npz") as proba:
-            assert_array_equal(proba["arr_0"], fitted.predict_proba(X))
-            assert_array_equal(proba["arr_1"], fitted.aggregate_proba(X, labels))
 
 
 def test_an_estimator_that_is_not_fitted_is_not_saved(file):
