@@ -147,6 +147,8 @@ class GLAD(EMAggregator):
         ------
         ValueError
             If there are no labels, only one class, or weights that do not fit.
+        MemoryError
+            If the confusion matrices would not fit in memory.
 
         Warns
         -----
