@@ -124,7 +124,7 @@ def test_no_iteration_lowers_the_objective(kind, drawn):
 @given(
     of_some(ALL),
     st.integers(2, 4),
-    st.integers(1, 5),
+    st.integers(3, 6),
     st.lists(st.integers(0, 3), min_size=2, max_size=12),
 )
 def test_where_all_agree_the_classes_are_what_they_say(kind, n_classes, M, truth):
