@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WORKERS ?= 2
+# Apart, since the fuzzer is not there for every system.
+FUZZ := .venv-fuzz
+READER ?= all
+SECONDS_EACH ?= 40
 
-.PHONY: help setup test test-slow test-all lint format coverage docs demo bench clean
+.PHONY: help setup test test-slow test-all lint format coverage docs demo bench fuzz clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
@@ -14,6 +18,8 @@ help:
 	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
 	@echo "make docs      the site, in docs/_build/html"
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
+	@echo "make fuzz      mutated files for every reader of files, or READER=labels-csv, each for"
+	@echo "               SECONDS_EACH=40; findings are written to fuzz/"
 	@echo "make coverage  the tests, with branch coverage"
 	@echo "make format    let ruff format and mend the code"
 	@echo "make clean     remove the environment and what was built"
@@ -61,6 +67,16 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/real_labels.py
 
+$(FUZZ)/ready: requirements-dev.txt requirements-fuzz.txt setup.cfg pyproject.toml
+	$(PYTHON) -m venv --clear $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --requirement requirements-dev.txt \
+		--requirement requirements-fuzz.txt
+	$(FUZZ)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(FUZZ)/ready
+
+fuzz: $(FUZZ)/ready
+	$(FUZZ)/bin/python tests/fuzz/readers.py $(READER) $(SECONDS_EACH)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .coverage \
+	rm -rf $(VENV) $(FUZZ) fuzz .hypothesis build dist *.egg-info .pytest_cache .ruff_cache .coverage \
 	       docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst

@@ -111,6 +111,8 @@ class MajorityVote(LabelAggregator):
         ------
         ValueError
             If there are no labels, only one class, or weights that do not fit.
+        MemoryError
+            If the confusion matrices would not fit in memory.
         """
         labels, weights, _ = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)

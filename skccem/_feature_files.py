@@ -5,8 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ._json_text import short
 from ._pandas import import_pandas
 from ._table_files import read_table, read_text, table_kind, text_column
+
+# What an entry of a column may be, to be read as a number.
+_PLAIN = (str, int, float, np.number, np.bool_)
 
 # Entries of an array that are looked at together.
 _BLOCK_ENTRIES = 2**22
@@ -161,8 +165,12 @@ def _numbers(table, name):
     """A column as finite numbers."""
     pandas = import_pandas()
     column = table.frame[name]
+    plain = column
+    if column.dtype == object:
+        # Lists, for instance, are refused below.
+        plain = column.where(column.map(lambda value: isinstance(value, _PLAIN)))
     with np.errstate(over="ignore"):
-        numbers = pandas.to_numeric(column, errors="coerce").astype(np.float32)
+        numbers = pandas.to_numeric(plain, errors="coerce").astype(np.float32)
     # Dates would pass as nanoseconds, so only what is read as text may be converted.
     right = np.isfinite(numbers.to_numpy(dtype=np.float32, na_value=np.nan))
     right &= column.dtype.kind in "iufbO"
@@ -172,7 +180,7 @@ def _numbers(table, name):
         missing = column.isna()[row] or (isinstance(value, str) and not value.strip())
         raise ValueError(
             f"Expected a finite number in {table.place(row, name)}, got "
-            f"{'none' if missing else repr(value)}, and in "
+            f"{'none' if missing else short(value)}, and in "
             f"{len(right) - right.sum()} of {len(right)} rows in all. Complete the "
             "column, turn it into numbers, or leave it out."
         )
@@ -185,15 +193,7 @@ def _read_array(path, ids_path):
             f"Expected the identifiers of the rows of {path}, got none. Write them to "
             "a text file in the order of the rows, one a line, and pass it with --ids."
         )
-    try:
-        # Read where it lies: it may be larger than memory. Not by np.load, which takes
-        # archives as well; and a pickle can't be mapped.
-        values = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise ValueError(
-            f"Expected an array of numbers in {path}, got: {str(error).rstrip('.')}. "
-            "Save it by numpy.save, as float32."
-        ) from None
+    values = _open_array(path)
     if values.ndim != 2 or values.dtype.kind not in "iufb" or not values.size:
         raise ValueError(
             f"Expected numbers of shape (n_items, n_features) in {path}, got "
@@ -202,7 +202,9 @@ def _read_array(path, ids_path):
         )
     ids = _read_ids(Path(ids_path), len(values), path)
     if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float32)
+        # A number too large for float32 becomes infinite, which is refused below.
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
     step = max(1, _BLOCK_ENTRIES // values.shape[1])
     for start in range(0, len(values), step):
         finite = np.isfinite(values[start : start + step])
@@ -213,6 +215,23 @@ def _read_array(path, ids_path):
                 f"{row}, column {column}, counted from 0. Complete the features."
             )
     return Features(path, ids, None, values)
+
+
+def _open_array(path):
+    with open(path, "rb") as file:
+        start = file.read(len(np.lib.format.MAGIC_PREFIX))
+    try:
+        # NumPy would take archives and pickles as well.
+        if start != np.lib.format.MAGIC_PREFIX:
+            raise ValueError("something else")
+        # Read where it lies: it may be larger than memory.
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    # A broken header makes the parser of Python raise nearly anything.
+    except Exception as error:
+        raise ValueError(
+            f"Expected an array of numbers in {path}, got: {error}. Save it by "
+            "numpy.save, as float32."
+        ) from None
 
 
 def _read_ids(path, n_rows, array_path):

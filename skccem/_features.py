@@ -74,15 +74,17 @@ def check_features(estimator, X, *, any_shape, dtype, reset):
                 "X must be an array, a dict of arrays or a torch Dataset, but it is a "
                 f"list of {kind}: stack it into one array. {_SLICE_ADVICE}"
             )
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        dtype=dtype,
-        allow_nd=any_shape,
-        ensure_2d=not (any_shape and np.ndim(X) == 1),
-    )
+    # A number too large for float32 becomes infinite, which it reports.
+    with np.errstate(over="ignore", invalid="ignore"):
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=dtype,
+            allow_nd=any_shape,
+            ensure_2d=not (any_shape and np.ndim(X) == 1),
+        )
     if reset and X.ndim != 2:
         # Channels of images, for instance, are not features.
         _forget_columns(estimator)
@@ -227,9 +229,9 @@ def _check_part(part, name):
         )
     if part.dtype.kind == "f":
         # A number too large for float32 becomes infinite, which the check reports.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             part = part.astype(np.float32, copy=False)
-        assert_all_finite(part, input_name=name)
+            assert_all_finite(part, input_name=name)
         return part
     if part.dtype.kind == "u" and part.dtype.itemsize > 1:
         # torch computes with unsigned integers of 8 bits only.
@@ -264,9 +266,7 @@ def _take_from_dataset(X, rows):
         items = X.__getitems__(rows.tolist())
     else:
         items = [X[row] for row in rows.tolist()]
-    if isinstance(items, np.ndarray):
-        items = torch.from_numpy(items)
-    if not isinstance(items, torch.Tensor | Mapping):
+    if not isinstance(items, torch.Tensor | np.ndarray | Mapping):
         items = _collate(items, rows)
     return _to_float32(items, rows)
 
@@ -315,6 +315,8 @@ def _to_float32(batch, rows, name=""):
             key: _to_float32(part, rows, f"{name}[{key!r}]")
             for key, part in batch.items()
         }
+    if isinstance(batch, np.ndarray) and batch.dtype.kind in "fiub":
+        batch = torch.from_numpy(batch)
     if not isinstance(batch, torch.Tensor):
         raise TypeError(
             "The items of a torch Dataset X must be tensors, arrays, numbers or dicts "

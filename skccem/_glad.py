@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ._em import used_labels
-from ._glad_model import GLADModel
+from ._glad_model import PRIOR_MEAN, GLADModel
 from ._label_aggregator import EMAggregator
 from ._one_coin import one_coin_confusion
 from ._targets import check_known_crowd
@@ -54,8 +54,8 @@ class GLAD(EMAggregator):
     abilities_ : ndarray of shape (n_annotators,)
         1 for an annotator without labels, the mean of the prior.
     difficulties_ : ndarray of shape (n_samples,)
-        Of each item in `fit`: the exponential of minus its expected log easiness. NaN
-        for an item without labels or weight.
+        Of each item in `fit`: the exponential of minus its expected log easiness. That
+        of the prior for an item without labels or weight.
     confusion_matrices_ : ndarray of shape (n_annotators, n_classes, n_classes)
         The mean of ``sigmoid(ability * easiness)`` over the items of the annotator on
         the diagonal, and an equal share of the rest beside it.
@@ -147,6 +147,8 @@ class GLAD(EMAggregator):
         ------
         ValueError
             If there are no labels, only one class, or weights that do not fit.
+        MemoryError
+            If the confusion matrices would not fit in memory.
 
         Warns
         -----
@@ -185,7 +187,7 @@ class GLAD(EMAggregator):
         self.abilities_, self.class_prior_ = parameters
         expected, _ = model.e_step(parameters)
         used = model.data.used
-        self.difficulties_ = np.full(len(used), np.nan)
+        self.difficulties_ = np.full(len(used), np.exp(-PRIOR_MEAN))
         self.difficulties_[used] = np.exp(-expected.log_easiness)
         self.confusion_matrices_ = one_coin_confusion(
             model.mean_accuracy(self.abilities_, expected.total), len(self.classes_)

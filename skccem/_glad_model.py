@@ -11,7 +11,7 @@ from ._probability import row_max, row_sum, safe_log
 
 # Mean of the normal priors of abilities and of log easiness, whose variance is one, as
 # in the paper.
-_PRIOR_MEAN = 1.0
+PRIOR_MEAN = 1.0
 
 # Spacing of the nodes of the quadrature over the log easiness of an item with few
 # labels, and how many there are on either side of the prior mean. Each finer level
@@ -117,7 +117,7 @@ class GLADModel(PosteriorModel):
         finest = int(level.max())
         reach = (_REACH + _REACH_PER_LEVEL * finest) * 2**finest
         offsets = np.arange(-reach, reach + 1) * (_STEP / 2**finest)
-        self.log_easiness = _PRIOR_MEAN + offsets
+        self.log_easiness = PRIOR_MEAN + offsets
         self.blocks = []
         for each in np.unique(level):
             span = (_REACH + _REACH_PER_LEVEL * each) * 2**finest
@@ -132,7 +132,7 @@ class GLADModel(PosteriorModel):
     def m_step(self, expected, previous):
         labels = self.data.labels
         if previous is None:
-            posterior, ability = expected, np.full(labels.n_annotators, _PRIOR_MEAN)
+            posterior, ability = expected, np.full(labels.n_annotators, PRIOR_MEAN)
             rows = labels.row_indices()
             agreed = self.data.weigh(posterior)[rows, labels.codes]
             weight = None if self.data.weights is None else self.data.weights[rows]
@@ -187,7 +187,7 @@ class GLADModel(PosteriorModel):
     def log_prior(self, parameters):
         """Log density of the normal prior of the abilities, up to a constant."""
         ability, _ = parameters
-        return -0.5 * float(np.sum((ability - _PRIOR_MEAN) ** 2))
+        return -0.5 * float(np.sum((ability - PRIOR_MEAN) ** 2))
 
     def mean_accuracy(self, ability, total):
         """Mean probability of a right answer over the items of each annotator."""
@@ -290,11 +290,11 @@ def _newton_step(ability, easiness, right, total):
         fit = ability * right_slope[rows] + np.einsum(
             "mq,mq->m", total[rows], log_expit(-score)
         )
-        return fit - (ability - _PRIOR_MEAN) ** 2 / 2
+        return fit - (ability - PRIOR_MEAN) ** 2 / 2
 
     proba = expit(np.outer(ability, easiness))
     expected = total * proba
-    slope = right_slope - expected @ easiness - (ability - _PRIOR_MEAN)
+    slope = right_slope - expected @ easiness - (ability - PRIOR_MEAN)
     curvature = (expected * (1 - proba)) @ easiness**2 + 1
     step, before = slope / curvature, objective(ability)
     # Less than rounding hides cannot be gained, nor seen to be lost.

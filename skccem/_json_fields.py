@@ -1,5 +1,6 @@
 """Fields of JSON records, wherever annotation tools put them."""
 
+from ._json_text import short
 from ._table_files import plain_text
 
 
@@ -34,10 +35,10 @@ def field_text(record, name, place, option):
     value = find_field(record, name)
     text = plain_text(value)
     if text is NotImplemented or not text.strip():
-        got = "none" if value is None else repr(value)
+        got = "none" if value is None else short(value)
         raise ValueError(
             f"Expected text or an integer in the field {name!r} of {place}, got {got}; "
-            f"its fields are {', '.join(map(repr, record))}. Name the right one with "
+            f"its fields are {', '.join(map(short, record))}. Name the right one with "
             f"{option}."
         )
     return text

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._annotations import check_crowd_labels
 from ._em import e_step, run_em, used_labels
 from ._gold import check_gold, with_gold
+from ._memory import check_matrices
 from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
@@ -133,6 +134,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         return labels, check_weight(sample_weight, said), gold
 
     def _store_crowd(self, classes, annotators, rng):
+        check_matrices(len(annotators), len(classes))
         self.classes_ = classes
         self.annotators_ = annotators
         self.n_annotators_ = len(annotators)
@@ -173,6 +175,8 @@ class EMAggregator(LabelAggregator):
         ValueError
             If there are no labels, only one class, or weights or gold labels that do
             not fit.
+        MemoryError
+            If the confusion matrices would not fit in memory.
 
         Warns
         -----

@@ -1,9 +1,9 @@
 """Files of labels: which format they have, and one way to read them all."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._json_text import parse_json
 from ._label_studio import (
     is_label_studio,
     is_label_studio_min,
@@ -144,8 +144,8 @@ def _read_long(path, kind, *, item, annotator, label):
 def _read_list(path):
     text = read_text(path)
     try:
-        records = json.loads(text)
-    except json.JSONDecodeError as error:
+        records = parse_json(text)
+    except ValueError as error:
         raise ValueError(
             f"Expected JSON in {path}, got: {error}. Export the file again; for one "
             "object a line pass --format jsonl or --format prodigy."

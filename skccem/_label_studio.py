@@ -8,6 +8,7 @@ whole tasks are labels of a class.
 from collections import Counter
 
 from ._json_fields import field_text, find_field
+from ._json_text import named, short
 from ._label_table import LabelTable
 
 # What JSON-MIN adds to the data of a task and the answers about it.
@@ -74,10 +75,10 @@ def read_label_studio(path, tasks, *, item=None, annotator=None, label=None):
     control = _only_control(path, tasks) if label is None else label
     records, skipped = [], Counter()
     for number, task in enumerate(tasks, start=1):
-        place = f"task {task.get('id', f'number {number}')}"
+        place = f"task {named(task.get('id', f'number {number}'))}"
         name = field_text(task, item or "id", f"{path}, {place}", "--item")
         for annotation in _annotations(path, task, place):
-            here = f"{place}, annotation {annotation.get('id')}"
+            here = f"{place}, annotation {named(annotation.get('id'))}"
             if annotation.get("was_cancelled"):
                 skipped["cancelled annotations"] += 1
                 continue
@@ -124,7 +125,8 @@ def read_label_studio_min(path, records, *, item=None, annotator=None, label=Non
         )
     labels, skipped = [], Counter()
     for number, record in enumerate(records, start=1):
-        here = f"annotation {record.get('annotation_id', f'number {number}')}"
+        here = record.get("annotation_id", f"number {number}")
+        here = f"annotation {named(here)}"
         answer = find_field(record, label)
         if answer is None:
             skipped["annotations without a choice"] += 1
@@ -132,7 +134,7 @@ def read_label_studio_min(path, records, *, item=None, annotator=None, label=Non
         if not isinstance(answer, str):
             raise ValueError(
                 f"Expected one choice in {path}, {here}, field {label!r}, got "
-                f"{answer!r}. {_SUPPORTED}"
+                f"{short(answer)}. {_SUPPORTED}"
             )
         name = field_text(record, item or "id", f"{path}, {here}", "--item")
         who = _annotator(record, annotator or "annotator", f"{path}, {here}")
@@ -143,33 +145,42 @@ def read_label_studio_min(path, records, *, item=None, annotator=None, label=Non
 
 def _annotations(path, task, place):
     annotations = task.get("annotations")
-    if not isinstance(annotations, list):
+    return _objects(annotations, f"annotations in {path}, {place}")
+
+
+def _results(path, annotation, place):
+    return _objects(annotation.get("result") or [], f"answers in {path}, {place}")
+
+
+def _objects(value, what):
+    """The value, which must be a list of objects."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise ValueError(
-            f"Expected a list of annotations in {path}, {place}, got {annotations!r}. "
-            "Export the project as JSON, by Label Studio 1.0 or later."
+            f"Expected a list of {what}, got {short(value)}. Export the project as "
+            "JSON, by Label Studio 1.0 or later."
         )
-    return annotations
+    return value
 
 
 def _only_control(path, tasks):
     """The name of the only Choices of an export."""
     kinds, controls = Counter(), Counter()
     for number, task in enumerate(tasks, start=1):
-        place = f"task {task.get('id', f'number {number}')}"
+        place = f"task {named(task.get('id', f'number {number}'))}"
         for annotation in _annotations(path, task, place):
-            for result in annotation.get("result") or ():
-                kinds[result.get("type")] += 1
+            for result in _results(path, annotation, place):
+                kinds[short(result.get("type"))] += 1
                 if result.get("type") == "choices":
-                    controls[result.get("from_name")] += 1
+                    controls[field_text(result, "from_name", place, "--label")] += 1
     if len(controls) == 1:
         return next(iter(controls))
     if controls:
-        named = ", ".join(f"{name!r} ({count})" for name, count in controls.items())
+        found = ", ".join(f"{name!r} ({count})" for name, count in controls.items())
         raise ValueError(
-            f"Expected one kind of Choices in {path}, got {named}. Say which to take "
+            f"Expected one kind of Choices in {path}, got {found}. Say which to take "
             "with --label."
         )
-    got = ", ".join(f"{kind!r} ({count})" for kind, count in kinds.items())
+    got = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
     raise ValueError(
         f"Expected answers of the type 'choices' in {path}, got {got or 'no answers'}. "
         f"{_SUPPORTED}"
@@ -180,7 +191,7 @@ def _choice(path, annotation, control, here):
     """The one choice of an annotation, or None if it is left open."""
     answers = [
         result
-        for result in annotation.get("result") or ()
+        for result in _results(path, annotation, here)
         if result.get("from_name") == control
     ]
     if not answers:
@@ -190,10 +201,10 @@ def _choice(path, annotation, control, here):
         # Further fields say which region, or which part of the task, it is about.
         case [{"choices": [str(chosen)], **further}] if not further:
             return chosen
-    kinds = ", ".join(sorted({str(answer.get("type")) for answer in answers}))
+    kinds = ", ".join(sorted({named(answer.get("type")) for answer in answers}))
     raise ValueError(
-        f"Expected one choice of {control!r} in {path}, {here}, got {values!r} of the "
-        f"type {kinds}. {_SUPPORTED}"
+        f"Expected one choice of {control!r} in {path}, {here}, got {short(values)} of "
+        f"the type {kinds}. {_SUPPORTED}"
     )
 
 

@@ -7,6 +7,7 @@ labels of a class: one choice of several, and yes or no to one label.
 from collections import Counter
 
 from ._json_fields import field_text
+from ._json_text import short
 from ._label_table import LabelTable
 from ._table_files import json_records
 
@@ -136,13 +137,15 @@ def _answer(path, example, asked, here):
     if answer not in ("accept", "reject", "ignore"):
         raise ValueError(
             f"Expected the answer accept, reject or ignore in {path}, {here}, got "
-            f"{answer!r}. Export annotated examples, by: prodigy db-out."
+            f"{short(answer)}. Export annotated examples, by: prodigy db-out."
         )
     view = example.get("_view_id")
-    if view not in _VIEWS or not (_is_choice(example) or _is_binary(example)):
+    known = (view is None or isinstance(view, str)) and view in _VIEWS
+    if not known or not (_is_choice(example) or _is_binary(example)):
         raise ValueError(
             f"Expected a choice or a yes-or-no answer in {path}, {here}, got the "
-            f"interface {view!r} with the fields {', '.join(map(repr, example))}. "
+            f"interface {short(view)} with the fields "
+            f"{', '.join(map(short, example))}. "
             f"{_SUPPORTED}"
         )
     if answer == "ignore":
@@ -154,9 +157,9 @@ def _answer(path, example, asked, here):
     if answer == "reject":
         return None, "rejected choices"
     chosen = example.get("accept") or []
-    if len(chosen) > 1:
+    if not isinstance(chosen, list) or len(chosen) > 1:
         raise ValueError(
-            f"Expected one choice in {path}, {here}, got {chosen!r}. {_SUPPORTED}"
+            f"Expected one choice in {path}, {here}, got {short(chosen)}. {_SUPPORTED}"
         )
     if not chosen:
         return None, "choices left open"

@@ -1,11 +1,10 @@
 """Where the confusion matrices start."""
 
-import os
-
 import numpy as np
 
 from ._dawid_skene_model import initial_confusion
 from ._gold import known_start
+from ._memory import check_matrices
 
 # Share of the uniform distribution that is mixed into a start. A softmax cannot leave
 # probability zero, and a start close to it leaves only slowly.
@@ -35,28 +34,7 @@ def check_memory(n_annotators, n_classes, itemsize=4):
     MemoryError
         If training them needs more than the machine's memory.
     """
-    needed = n_annotators * n_classes**2 * (_COPIES_IN_TRAINING * itemsize + 8)
-    available = physical_memory()
-    if needed > available:
-        raise MemoryError(
-            f"The confusion matrices of {n_annotators:,} annotators and {n_classes:,} "
-            f"classes need {needed / 2**30:,.1f} GiB in training, but this machine has "
-            f"{available / 2**30:,.1f} GiB. Are these columns annotators and these "
-            "labels classes? If so, merge rare classes, or annotators with few labels."
-        )
-
-
-def physical_memory():
-    """The machine's memory in bytes; infinite where the system does not tell.
-
-    Returns
-    -------
-    int or float
-    """
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return np.inf
+    check_matrices(n_annotators, n_classes, _COPIES_IN_TRAINING * itemsize + 8)
 
 
 def start_confusion(labels, init, sample_weight=None, gold=None):

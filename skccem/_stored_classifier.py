@@ -17,6 +17,9 @@ from ._stored_nets import (
 )
 from ._streaming import Stream
 
+# More are damage, and would be memory.
+_MOST_FEATURES = 2**31
+
 
 class NetFileMethods(FileMethods):
     """Mixin of ``CrowdClassifier``: `save` and `load`."""
@@ -57,10 +60,16 @@ class NetFileMethods(FileMethods):
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise damaged(path, error) from error
         device = choose_device(self.device)
-        self.nets_ = [
-            net_from_data(self, net, device, path, coupled=net is nets[0])
-            for net in nets
-        ]
+        try:
+            self.nets_ = [
+                net_from_data(self, net, device, path, coupled=net is nets[0])
+                for net in nets
+            ]
+        except (LookupError, TypeError, AttributeError, RuntimeError) as error:
+            # Where the user gave a module, it may well be its own.
+            if self.module is not None:
+                raise
+            raise damaged(path, error) from error
         self.net_ = self.nets_[0]
 
 
@@ -126,7 +135,9 @@ def _check_numbers(estimator):
     if log_weight is not None and np.shape(log_weight) != (3,):
         raise ValueError(f"_log_weight has the shape {np.shape(log_weight)}")
     n_features = getattr(estimator, "n_features_in_", None)
-    if estimator.module is None and type(n_features) is not int:
+    if estimator.module is None and not (
+        type(n_features) is int and 0 < n_features <= _MOST_FEATURES
+    ):
         raise ValueError(f"n_features_in_ is {n_features!r}")
 
 

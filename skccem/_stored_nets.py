@@ -116,6 +116,8 @@ def check_stored_net(stored, shape):
     unknown = sorted(map(str, stored.settings.keys() - set(_SETTINGS)))
     if unknown:
         raise ValueError(f"a network has settings {unknown}")
+    if not all(isinstance(name, str) for name in stored.state):
+        raise ValueError("a network has entries without names")
     logits = stored.state.get("answer_logits")
     if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
         raise ValueError("a network has no matrices")
@@ -160,6 +162,10 @@ def net_from_data(estimator, stored, device, path, *, coupled):
     with reproducible(estimator.module, stored.seed, device):
         if estimator.module is None:
             items = _like_items(estimator, logits.dtype)
+            # Without memory first: the settings may be of any size.
+            with torch.device("meta"):
+                made = new_backbone(estimator, items, n_classes)
+            _check_backbone(made, stored.state, path)
             backbone = new_backbone(estimator, items, n_classes)
         else:
             backbone = make_backbone(
@@ -194,10 +200,24 @@ def _like_items(estimator, dtype):
     return np.empty((0, estimator.n_features_in_), dtype=dtype)
 
 
+def _check_backbone(backbone, state, path):
+    """Raise unless a backbone has the entries of a network's that are of one."""
+    expected = {
+        f"backbone.{name}": kept for name, kept in backbone.state_dict().items()
+    }
+    stored = {name: kept for name, kept in state.items() if name in expected}
+    _check_same(expected, stored, path)
+
+
 def _load_state(network, state, path):
     """Give a network its parameters and buffers, of the very types and shapes."""
-    expected = _kinds(network.state_dict())
-    got = _kinds(state)
+    _check_same(network.state_dict(), state, path)
+    network.load_state_dict(state)
+
+
+def _check_same(expected, got, path):
+    """Raise unless two networks have entries of one type and shape."""
+    expected, got = _kinds(expected), _kinds(got)
     differ = sorted(
         name
         for name in expected.keys() | got.keys()
@@ -212,7 +232,6 @@ def _load_state(network, state, path):
             f"{expected.get(first, 'none')}, the file {got.get(first, 'none')}. Give "
             "the module, or the class and its module_params, of the fit."
         )
-    network.load_state_dict(state)
 
 
 def _kinds(state):

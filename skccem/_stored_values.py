@@ -23,6 +23,9 @@ _TENSORS = (*_NUMBERS, "bfloat16")
 # Kinds of arrays whose values are written one by one.
 _KINDS = "iufbUSMm"
 
+# Bytes of a text up to which an array may be wider than its longest text needs.
+_WIDE_TEXT = 2**16
+
 _STATE_SIZE = 624
 
 
@@ -224,6 +227,7 @@ class Reader:
             AttributeError,
             OverflowError,
             RecursionError,
+            MemoryError,
         ) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
@@ -262,6 +266,10 @@ class Reader:
         if dtype.kind not in _KINDS or dtype.fields is not None:
             raise ValueError(f"an array has the type {dtype}")
         values = [self._decode(value) for value in stored["values"]]
+        longest = max((len(v) for v in values if isinstance(v, str)), default=1)
+        # Memory for text that is not there could be any amount.
+        if dtype.kind in "SU" and dtype.itemsize > max(_WIDE_TEXT, 4 * longest):
+            raise ValueError(f"an array of short text has the type {dtype}")
         if dtype.kind == "S":
             values = [value.encode("latin-1") for value in values]
         plain = np.int64 if dtype.kind in "Mm" else dtype
@@ -366,6 +374,8 @@ def _check_labels(indptr, indices, codes, classes, annotators, items):
             raise ValueError("labels have parts of unlike lengths")
         if len(part) and not 0 <= part.min() <= part.max() < limit:
             raise ValueError("labels are outside their annotators or classes")
+    if indptr.ndim != 1 or indptr.dtype.kind != "i":
+        raise ValueError("labels have no pointers to rows")
     if indptr[0] != 0 or (np.diff(indptr) < 0).any():
         raise ValueError("labels have rows that do not follow each other")
     if items is not None and len(items) != len(indptr) - 1:

@@ -5,13 +5,13 @@ a Parquet or JSON file is "7". Errors name the file, the row and the column.
 """
 
 import io
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ._json_text import parse_json, short
 from ._pandas import import_pandas
 
 # Bytes that are looked at to tell what a file holds.
@@ -138,11 +138,11 @@ def json_records(path):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
+            record = parse_json(line)
+        except ValueError as error:
             raise ValueError(
                 f"Expected a JSON object in {path}, line {number}, got {line[:40]!r}: "
-                f"{error.msg}. Write one object a line."
+                f"{error}. Write one object a line."
             ) from None
         if not isinstance(record, dict):
             raise ValueError(
@@ -187,8 +187,8 @@ def text_column(table, column, option):
         number = wrong[0]
         raise ValueError(
             f"Expected text or integers in {table.place(number, column)}, got "
-            f"{table.frame[column][number]!r}. Identifiers and classes are compared as "
-            "text: write fractions, lists and dates as text."
+            f"{short(table.frame[column][number])}. Identifiers and classes are "
+            "compared as text: write fractions, lists and dates as text."
         )
     missing = values.isna() | (values.astype(str).str.strip() == "")
     if missing.any():
@@ -251,19 +251,23 @@ def _read_csv(path, delimiter):
 
 
 def _read_parquet(path):
-    import pyarrow
     from pyarrow import parquet
 
-    try:
-        table = parquet.ParquetFile(path).read()
-    except pyarrow.ArrowException as error:
-        raise ValueError(f"Expected a Parquet file in {path}, got: {error}") from None
-    _check_names(path, table.column_names)
+    with open(path, "rb") as file:
+        try:
+            table = parquet.ParquetFile(file).read()
+            # What it does not look at is trusted by compiled code.
+            table.validate(full=True)
+            names = table.column_names
+            columns = [_arrow_column(column) for column in table.columns]
+        # Broken bytes make it raise nearly anything, OSError too.
+        except Exception as error:
+            raise ValueError(
+                f"Expected a Parquet file in {path}, got: {error}. Write it again."
+            ) from None
+    _check_names(path, names)
     # The columns alone: pandas would take one of them for the index if told to.
-    columns = {
-        name: _arrow_column(column)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+    columns = dict(zip(names, columns, strict=True))
     pandas = import_pandas()
     numbers = pandas.RangeIndex(1, len(table) + 1)
     return Table(path, pandas.DataFrame(columns).set_axis(numbers), "row")

@@ -113,6 +113,11 @@ def _nulls(y):
     return np.arange(len(y)) < count if count else np.zeros(1, dtype=bool)
 
 
+def _is_frame(y):
+    native = nw.from_native(y, eager_only=True, pass_through=True)
+    return isinstance(native, nw.DataFrame)
+
+
 def _check_none_missing(blank):
     if blank.any():
         raise ValueError(
@@ -146,6 +151,9 @@ def check_known_crowd(Y, classes, annotators):
     named = isinstance(Y, CrowdLabels) or not np.array_equal(
         labels.annotators, np.arange(labels.n_annotators)
     )
+    if not named and _is_frame(Y):
+        # Numbers, too, are names where the fit saw them as names.
+        named = set(labels.annotators.tolist()) == set(annotators.tolist())
     if named and not np.array_equal(labels.annotators, annotators):
         raise ValueError(
             f"Y has {_shown(labels.annotators)} as annotators, but fit saw "

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from strategies import cases
 
 from skccem import CrowdLabels
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
@@ -78,3 +79,30 @@ def pyplot():
     from matplotlib import pyplot
 
     return pyplot
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Notes how many cases a property test tried, for the summary."""
+    before = cases.total()
+    try:
+        return (yield)
+    finally:
+        tried = cases.total() - before
+        if tried:
+            item.user_properties.append(("property cases", tried))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how many cases the property tests tried, also those of other processes."""
+    reports = [
+        report
+        for key in ("passed", "failed")
+        for report in terminalreporter.stats.get(key, [])
+        if report.when == "call"
+    ]
+    tried = [
+        dict(report.user_properties).get("property cases", 0) for report in reports
+    ]
+    if any(tried):
+        terminalreporter.write_line(f"{sum(tried)} property cases tried")

@@ -130,6 +130,41 @@ def test_other_arrays_than_rows_of_numbers_are_refused(tmp_path, values):
         FeatureSource(tmp_path / "f.npy", ids_path=ids).read()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 an archive",
+        b"\x80\x04N. a pickle",
+        b"\x93NUMPY\x01\x00\x08\x00{'descr'",
+        b"\x93NUMPY\x01\x00\xff\xff",
+        b"",
+    ],
+)
+def test_files_that_are_no_arrays_are_refused(tmp_path, content):
+    (tmp_path / "f.npy").write_bytes(content)
+    ids = save(tmp_path / "ids.txt", "a\n")
+    with pytest.raises(ValueError, match=r"array of numbers in .*f\.npy, got"):
+        FeatureSource(tmp_path / "f.npy", ids_path=ids).read()
+
+
+def test_an_archive_is_refused_as_an_array(tmp_path):
+    with open(tmp_path / "f.npy", "wb") as file:
+        np.savez(file, VALUES)
+    ids = save(tmp_path / "ids.txt", "a\nb\nc\n")
+    with pytest.raises(ValueError, match="array of numbers"):
+        FeatureSource(tmp_path / "f.npy", ids_path=ids).read()
+
+
+def test_columns_of_lists_are_refused(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"task": ["a", "b"], "x": [[1.0], [2.0]]})
+    parquet.write_table(table, tmp_path / "f.parquet")
+    with pytest.raises(ValueError, match=r"finite number in .*row 1, column 'x'"):
+        FeatureSource(tmp_path / "f.parquet").read()
+
+
 def test_options_and_files_that_do_not_fit_are_refused(tmp_path):
     table = save(tmp_path / "f.csv", "task\na\n")
     with pytest.raises(ValueError, match="columns of numbers beside 'task'"):

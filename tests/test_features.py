@@ -171,6 +171,17 @@ def test_whole_batches_may_be_dicts(table):
         np.testing.assert_array_equal(batch(X)["x"], table[ROWS])
 
 
+def test_a_whole_batch_may_be_a_dict_of_arrays_of_any_precision(table):
+    class Arrays(Items):
+        def __getitems__(self, rows):
+            return {"a": table[rows].astype(np.float64), "id": np.array(rows)}
+
+    taken = batch(Arrays(table))
+    assert taken["a"].dtype == torch.float32
+    np.testing.assert_array_equal(taken["a"], table[ROWS])
+    np.testing.assert_array_equal(taken["id"], ROWS)
+
+
 @pytest.mark.parametrize("dataset", [Items, WholeBatches])
 def test_a_slice_data_set_transforms_item_by_item(table, dataset):
     class Row(SliceDataset):
@@ -209,6 +220,14 @@ def test_half_precision_that_numpy_lacks_is_widened(table):
 def test_numbers_too_large_for_torch_are_an_error(value, message):
     with pytest.raises(ValueError, match=rf"X\['a'\].*{message}"):
         check({"a": np.array([value])})
+
+
+@pytest.mark.parametrize("form", [np.array, sparse.csr_array])
+def test_numbers_too_large_for_single_precision_are_an_error_and_no_warning(form):
+    X = form([[1e300, -1e300], [1.0, 2.0]])
+    for given in (X, {"a": X}):
+        with pytest.raises(ValueError, match="infinity"):
+            check(given, dtype=np.float32)
 
 
 @pytest.mark.parametrize("X", [{"a": np.empty((0, 2))}, Items([])])

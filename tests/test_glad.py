@@ -141,10 +141,10 @@ def test_recovers_abilities_and_difficulties(seed):
     assert np.mean(model.predict(labels) == y) > 0.85
 
 
-def test_items_without_labels_have_no_difficulty():
+def test_items_without_labels_have_the_difficulty_of_the_prior():
     _, _, labels = simulate(0, n_samples=50)
     Y = np.asarray(labels).copy()
     Y[7] = -1
     model = GLAD().fit(Y)
-    assert np.flatnonzero(np.isnan(model.difficulties_)).tolist() == [7]
-    assert np.all(model.difficulties_[:7] > 0)
+    assert model.difficulties_[7] == np.exp(-1)
+    assert np.all(model.difficulties_ > 0)

@@ -104,6 +104,28 @@ def test_exports_of_other_kinds_say_what_they_hold():
         read_label_studio(PATH, [{"id": 1, "completions": []}])
 
 
+@pytest.mark.parametrize("given", ["text", [None], [[1]], {"a": 1}, 7])
+def test_annotations_and_answers_of_another_shape_are_refused(given):
+    for changed in (task(1, annotation(9, 3)), task(1)):
+        if changed["annotations"]:
+            changed["annotations"][0]["result"] = given
+        else:
+            changed["annotations"] = given
+        for label in (None, "mood"):
+            with pytest.raises(ValueError, match=r"Expected a list of a.*task 1"):
+                read_label_studio(PATH, [changed], label=label)
+
+
+def test_names_and_types_of_another_shape_are_refused():
+    for unnamed in ([1], {"a": 1}, None):
+        wrong = task(1, annotation(9, 3, choice("Glad", name=unnamed)))
+        with pytest.raises(ValueError, match="field 'from_name' of task 1"):
+            read_label_studio(PATH, [wrong])
+    wrong = task(1, annotation(9, 3, choice("Glad", type=["choices"])))
+    with pytest.raises(ValueError, match=r"got \['choices'\] \(1\)"):
+        read_label_studio(PATH, [wrong])
+
+
 def test_an_annotation_without_annotator_is_an_error_that_names_it():
     with pytest.raises(ValueError, match=r"'completed_by' of .*task 1, annotation 9"):
         read_label_studio(PATH, [task(1, annotation(9, None, choice("Glad")))])

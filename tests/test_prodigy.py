@@ -98,6 +98,9 @@ def test_of_answers_about_several_labels_one_must_be_named(read):
         example(1, "ann", spans=[{"start": 0}], _view_id="ner_manual"),
         example(1, "ann", label="GLAD", _view_id="ner"),
         example(1, "ann", spans=[]),
+        example(1, "ann", label="GLAD", _view_id=["choice"]),
+        example(1, "ann", accept="GLAD"),
+        example(1, "ann", accept=7),
     ],
 )
 def test_other_kinds_of_answers_are_refused(read, wrong):

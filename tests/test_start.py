@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from skccem import CrowdLabels, _start
+from skccem import CrowdLabels, _memory
 from skccem._start import (
     START_SMOOTHING,
     check_memory,
-    physical_memory,
     start_confusion,
 )
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
@@ -116,18 +115,7 @@ def test_memory_is_enough_up_to_what_the_machine_has(monkeypatch):
     # Six copies in training, in its precision, and the result in float64.
     for itemsize, per_entry in [(4, 32), (8, 56)]:
         needed = 10 * 4**2 * per_entry
-        monkeypatch.setattr(_start, "physical_memory", lambda needed=needed: needed)
+        monkeypatch.setattr(_memory, "physical_memory", lambda needed=needed: needed)
         assert check_memory(10, 4, itemsize) is None
         with pytest.raises(MemoryError):
             check_memory(11, 4, itemsize)
-
-
-def test_a_system_that_does_not_tell_its_memory_is_trusted(monkeypatch):
-    assert 2**28 < physical_memory() < 2**50
-
-    def refuse(name):
-        raise ValueError("unrecognized configuration name")
-
-    monkeypatch.setattr(_start.os, "sysconf", refuse)
-    assert physical_memory() == np.inf
-    assert check_memory(100_000, 100_000) is None

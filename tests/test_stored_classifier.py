@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from skccem import CrowdClassifier, CrowdLabels
+from skccem._model_file import read_model, write_model
 from skccem.simulation import make_crowd_labels
 
 SMALL = {
@@ -464,3 +465,26 @@ def test_a_file_is_as_large_as_what_was_learned(file):
     )
     # Adam remembers two numbers for each weight of the coupled network.
     assert weights < file.stat().st_size < 2.2 * weights + 100_000
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (("params", "hidden_layer_sizes"), [2**40], "weights of the module"),
+        (("params", "hidden_layer_sizes"), [2**70], "damaged"),
+        (("fitted", "n_features_in_"), 2**60, "n_features_in_"),
+        (("fitted", "n_features_in_"), -1, "n_features_in_"),
+    ],
+)
+def test_sizes_in_a_file_take_no_memory_before_they_are_seen_to_fit(
+    tmp_path, path, value, why
+):
+    file = tmp_path / "model.safetensors"
+    X, Y = np.ones((4, 2)), [["a", "b"], ["b", "b"], ["a", "a"], ["b", "a"]]
+    settings = {"hidden_layer_sizes": [3], "n_init": 1, "max_epochs": 1}
+    CrowdClassifier(random_state=0, **settings).fit(X, Y).save(file)
+    document, tensors = read_model(file)
+    document[path[0]][path[1]] = value
+    write_model(file, document, tensors)
+    with pytest.raises(ValueError, match=why):
+        CrowdClassifier.load(file)

@@ -215,3 +215,17 @@ def test_lists_without_end_are_a_value_error():
         stored = [stored]
     with pytest.raises(ValueError, match="recursion"):
         Reader({}).decode(stored)
+
+
+def test_text_that_claims_more_room_than_it_has_is_refused():
+    stored = {"type": "values", "dtype": "<U500000000", "values": ["a"], "shape": [1]}
+    with pytest.raises(ValueError, match="short text has the type"):
+        Reader({}).decode(stored)
+
+
+def test_pointers_to_rows_that_are_no_integers_are_refused():
+    writer = Writer()
+    stored = writer.encode(LABELS, "labels")
+    stored["indptr"] = writer.encode(LABELS.indptr.astype(float), "indptr")
+    with pytest.raises(ValueError, match="no pointers to rows"):
+        Reader(writer.tensors).decode(stored)

@@ -145,6 +145,36 @@ def test_what_is_no_parquet_says_so(tmp_path):
         read_table(save(tmp_path / "t.parquet", "task,label\n"))
 
 
+def test_parquet_with_text_that_is_not_utf8_says_so(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    text = pyarrow.array([b"\xff\xfe", b"a"]).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"task": text}), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"Parquet file in .* UTF8"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_parquet_of_damaged_pages_says_so(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pyarrow.table({"task": ["a", "b"] * 50}), path)
+    content = bytearray(path.read_bytes())
+    content[4:40] = b"\xff" * 36
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Parquet file in .*t\.parquet, got"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("text", ['{"a": ' * 5000, "[" * 5000, "9" * 5000])
+def test_json_that_cannot_be_parsed_is_named_by_line(tmp_path, text):
+    path = save(tmp_path / "t.jsonl", "{}\n" + text)
+    with pytest.raises(ValueError, match=r"JSON object in .*t\.jsonl, line 2"):
+        list(json_records(path))
+
+
 def test_kinds_are_told_by_suffix_then_by_content(tmp_path):
     pandas.DataFrame({"a": [1]}).to_parquet(tmp_path / "one")
     np.save(tmp_path / "two.npy", np.zeros(2))

@@ -197,6 +197,14 @@ def test_columns_without_names_are_taken_by_position():
         np.testing.assert_array_equal(check_known_crowd(Y_new, np.arange(3), known), Y)
 
 
+def test_numbers_of_columns_are_names_where_the_fit_saw_them_in_another_order():
+    table = pd.DataFrame([[0, 1, 1], [1, 0, 1]])
+    with pytest.raises(ValueError, match="in another order"):
+        check_known_crowd(table, np.arange(2), np.array([2, 0, 1]))
+    by_position = check_known_crowd(table, np.arange(2), np.array(["a", "b", "c"]))
+    assert by_position.n_labels == 6
+
+
 def test_no_labels_at_all_are_known_labels():
     labels = check_known_crowd(np.full((2, 3), -1), np.arange(4), np.arange(3))
     assert labels.shape == (2, 3)
