@@ -22,7 +22,7 @@ def classifier(seed, module=None, **settings):
     settings = {
         "hidden_layer_sizes": 16,
         "dropout": 0.2,
-        "max_epochs": 12,
+        "max_epochs": 4,
         "lr": 1e-2,
         "n_init": 2,
         **settings,
@@ -48,11 +48,15 @@ def global_states():
 def test_fits_side_by_side_in_threads_learn_what_others_learn_alone(crowd):
     X, labels, truth = crowd
     before = global_states(), torch.get_num_threads()
-    fits = in_threads(lambda seed: classifier(seed).fit(X, labels), range(N_FITS))
+
+    def fit(seed):
+        return classifier(seed, max_epochs=30, n_init=1).fit(X, labels)
+
+    fits = in_threads(fit, range(N_FITS))
     assert (global_states(), torch.get_num_threads()) == before
-    alone = classifier(0).fit(X, labels)
+    alone = fit(0)
     for clf in fits:
-        assert clf.score(X, truth) > 0.95
+        assert abs(clf.score(X, truth) - alone.score(X, truth)) < 0.04
         difference = clf.confusion_matrices_ - alone.confusion_matrices_
         assert np.abs(difference).mean() < 0.03
 
@@ -65,7 +69,7 @@ def test_threads_are_bit_identical_where_a_fit_draws_nothing_from_them(crowd):
         network = nn.Linear(5, 3)
 
     def fit(seed):
-        return bits(classifier(seed, network, max_epochs=4, n_init=1).fit(X, labels), X)
+        return bits(classifier(seed, network, n_init=1).fit(X, labels), X)
 
     assert in_threads(fit, range(N_FITS)) == [fit(seed) for seed in range(N_FITS)]
 
@@ -75,7 +79,9 @@ def test_one_estimator_predicts_the_same_bits_in_many_threads(crowd):
     clf = classifier(0, max_epochs=2).fit(X, labels)
     rows = [X[start : start + 7] for start in range(0, 10 * N_FITS, 10)]
     expected = [clf.predict_proba(part) for part in rows]
-    for found, wanted in zip(in_threads(clf.predict_proba, rows), expected, strict=True):
+    for found, wanted in zip(
+        in_threads(clf.predict_proba, rows), expected, strict=True
+    ):
         assert_array_equal(found, wanted)
 
 
@@ -94,7 +100,7 @@ def test_neither_earlier_fits_nor_global_random_states_change_a_fit(crowd):
     X, labels, _ = crowd
 
     def fit(seed):
-        return bits(classifier(seed, max_epochs=4).fit(X, labels), X)
+        return bits(classifier(seed).fit(X, labels), X)
 
     first = [fit(seed) for seed in (0, 1, 2)]
     before = np.random.get_state()  # noqa: NPY002
@@ -119,7 +125,8 @@ def test_neither_earlier_fits_nor_global_random_states_change_a_fit(crowd):
 )
 def test_refits_do_not_take_more_and_more_memory(crowd, estimator):
     X, labels, _ = crowd
-    given = (X, labels) if isinstance(estimator, CrowdClassifier) else (labels,)
+    is_network = isinstance(estimator, CrowdClassifier)
+    given = (X[:60], labels[:60]) if is_network else (labels,)
     used = []
     for count in range(1, 201):
         estimator.fit(*given)
