@@ -64,7 +64,7 @@ VALUES = {
     "read-only": LABELS.indices,
     "bfloat16": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
     "transposed tensor": torch.arange(6.0).reshape(2, 3).T,
-    "CSR array": sparse.random_array((4, 5), density=0.3, format="csr", rng=0),
+    "CSR array": sparse.csr_array(np.eye(4, 5) * 0.3),
     "CSR matrix": sparse.csr_matrix(np.eye(3)),
     "labels": LABELS,
     "labels without names": CrowdLabels.from_matrix([[0, 1], [-1, 1]]),
