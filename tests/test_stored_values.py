@@ -205,7 +205,7 @@ def test_sparse_rows_that_point_outside_are_refused():
     reader, stored = damaged(
         sparse.csr_array(np.eye(2)), {"indices": array_of([0, 2**30], "int32")}
     )
-    with pytest.raises(ValueError, match="indices|index values"):
+    with pytest.raises(ValueError, match=r"indices|index values"):
         reader.decode(stored)
 
 
