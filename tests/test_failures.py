@@ -228,6 +228,11 @@ class Dying(nn.Linear):
         return super().forward(X)
 
 
+def dying():
+    sizes = {"n_features": 5, "n_classes": 3, "survivor": os.getpid()}
+    return CrowdClassifier(Dying, **SMALL, module_params=sizes)
+
+
 def search(clf):
     return GridSearchCV(clf, {"lr": [1e-3, 1e-2]}, cv=2, n_jobs=2)
 
@@ -244,21 +249,20 @@ def averaged(clf):
 @pytest.mark.parametrize("around", [search, crowd_search, averaged])
 def test_a_worker_that_dies_ends_the_fit_with_its_exit_code(crowd, around):
     X, labels, _ = crowd
-    settings = {**SMALL, "module_params": {"survivor": os.getpid()}}
-    clf = around(CrowdClassifier(Dying, **settings))
+    clf = around(dying())
     with pytest.raises(
         BrokenExecutor, match=r"unexpectedly terminated[\s\S]*EXIT\(7\)"
     ):
         clf.fit(X.astype(np.float32), labels)
-    assert not [name for name in vars(clf) if name.endswith("_")]
+    assert not hasattr(clf, "best_params_")
+    assert not hasattr(clf, "net_")
 
 
 @pytest.mark.slow
 def test_workers_are_there_again_after_one_died(crowd):
     X, labels, _ = crowd
-    settings = {**SMALL, "module_params": {"survivor": os.getpid()}}
     with pytest.raises(BrokenExecutor):
-        averaged(CrowdClassifier(Dying, **settings)).fit(X.astype("f4"), labels)
+        averaged(dying()).fit(X.astype("f4"), labels)
     found = averaged(CrowdClassifier(**SMALL)).fit(X, labels).predict_proba(X)
     alone = CrowdClassifier(**{**SMALL, "n_init": 2}).fit(X, labels)
     np.testing.assert_array_equal(found, alone.predict_proba(X))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from skccem import CrowdClassifier, DawidSkene
@@ -110,6 +110,20 @@ def test_neither_earlier_fits_nor_global_random_states_change_a_fit(crowd):
         again = [fit(seed) for seed in (2, 1, 0)]
     np.random.set_state(before)  # noqa: NPY002
     assert again[::-1] == first
+
+
+def test_items_in_another_order_change_nothing_in_full_batches_without_dropout(crowd):
+    X, labels, _ = crowd
+    order = np.random.default_rng(0).permutation(len(X))
+    settings = {"dropout": 0, "batch_size": None, "n_init": 1, "max_epochs": 20}
+    straight = classifier(0, **settings).fit(X, labels)
+    permuted = classifier(0, **settings).fit(X[order], labels[order])
+    assert_allclose(permuted.predict_proba(X), straight.predict_proba(X), atol=1e-6)
+    assert_allclose(
+        permuted.confusion_matrices_, straight.confusion_matrices_, atol=1e-6
+    )
+    aggregated = permuted.aggregated_proba_
+    assert_allclose(aggregated, straight.aggregated_proba_[order], atol=1e-6)
 
 
 @pytest.mark.slow
