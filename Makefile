@@ -3,17 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+OLDEST := .venv-oldest
+OLDEST_READY := $(OLDEST)/ready
 WORKERS ?= 2
 # Apart, since the fuzzer is not there for every system.
 FUZZ := .venv-fuzz
 READER ?= all
 SECONDS_EACH ?= 40
 
-.PHONY: help setup test test-slow test-all lint format coverage docs demo bench fuzz clean
+.PHONY: help setup test test-slow test-all test-oldest lint format coverage docs demo bench \
+	fuzz clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
 	@echo "make test-all  the same, and then the slow tests"
+	@echo "make test-oldest  the tests that are not slow, with the oldest versions of packages"
 	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
 	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
 	@echo "make docs      the site, in docs/_build/html"
@@ -26,19 +30,29 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements-dev.txt setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+# An environment with the packages of a lock, and this one.
+define make-environment
+@$(PYTHON) -c 'import sys; v = sys.version_info; \
 	sys.exit(0 if v >= (3, 11) else "skccem needs Python 3.11 or later, but $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12" % v[:2])'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $(READY)
+$(PYTHON) -m venv --clear $(@D)
+$(@D)/bin/python -m pip install --quiet --requirement $<
+$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+@touch $@
+endef
+
+$(READY): requirements-dev.txt setup.cfg pyproject.toml
+	$(make-environment)
+
+# Packages as old as these have wheels for Python 3.11, not for later ones.
+$(OLDEST_READY): requirements-oldest.txt setup.cfg pyproject.toml
+	$(make-environment)
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+ON_WORKERS = -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST = $(BIN)/python $(ON_WORKERS)
 
 test: lint
 	$(PYTEST) -m "not slow"
@@ -49,6 +63,9 @@ test-slow: $(READY)
 # In this order, one after the other, also with make -j.
 test-all: test
 	$(MAKE) test-slow
+
+test-oldest: $(OLDEST_READY)
+	$(OLDEST)/bin/python $(ON_WORKERS) -m "not slow"
 
 coverage: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov
@@ -78,5 +95,6 @@ fuzz: $(FUZZ)/ready
 	$(FUZZ)/bin/python tests/fuzz/readers.py $(READER) $(SECONDS_EACH)
 
 clean:
-	rm -rf $(VENV) $(FUZZ) fuzz .hypothesis build dist *.egg-info .pytest_cache .ruff_cache .coverage \
-	       docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf $(VENV) $(OLDEST) $(FUZZ) fuzz .hypothesis build dist *.egg-info .pytest_cache \
+	       .ruff_cache .coverage docs/_build docs/auto_examples docs/generated \
+	       docs/sg_execution_times.rst

@@ -1,8 +1,12 @@
 """Files that are written whole or not at all."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
+
+# A full disk, a used up quota, a file larger than is allowed.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_files(writers):
@@ -22,7 +26,7 @@ def write_files(writers):
     Raises
     ------
     OSError
-        If a path cannot be written to.
+        If a path cannot be written to, or there is no room.
 
     Examples
     --------
@@ -47,8 +51,7 @@ def write_files(writers):
             staged.append((temporary, target))
             temporary.touch(exist_ok=False)
             mode = (target if target.exists() else temporary).stat().st_mode
-            write(temporary)
-            _flush(temporary, os.O_RDWR)
+            _fill(temporary, write, target)
             # Some libraries make files that only their owner can read.
             os.chmod(temporary, mode & 0o777)
         for temporary, target in staged:
@@ -88,6 +91,20 @@ def check_writable(path):
             f"Expected to write {path}, but {place} is no directory that can be "
             "written to. Name another place."
         )
+
+
+def _fill(temporary, write, target):
+    try:
+        write(temporary)
+        _flush(temporary, os.O_RDWR)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise OSError(
+            error.errno,
+            f"Expected room for {target}, got: {os.strerror(error.errno)}. No file was "
+            "changed; free space, or name another place",
+        ) from error
 
 
 def _flush(path, flags):

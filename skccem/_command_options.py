@@ -3,6 +3,7 @@
 import functools
 import json
 import warnings
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from ._click import import_click
@@ -12,6 +13,9 @@ from ._label_files import LABEL_FORMATS, LabelSource
 from .exceptions import NonFiniteLossError
 
 click = import_click()
+
+# What is wrong with data, files or the machine; a worker that died is the last one.
+_EXPECTED = (ValueError, OSError, NonFiniteLossError, MemoryError, BrokenExecutor)
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -168,7 +172,7 @@ def talk(command):
     """Options of what is shown; runs the command and shows what it returns.
 
     The command gets `progress` and `say`. Warnings become lines on stderr, and what is
-    wrong with data or files becomes an error with the exit code 1.
+    wrong with data, files or workers becomes an error with the exit code 1.
     """
 
     @functools.wraps(command)
@@ -185,7 +189,7 @@ def talk(command):
             warnings.showwarning = say_warning
             try:
                 summary = command(progress=not quiet, say=say, **rest)
-            except (ValueError, OSError, NonFiniteLossError, MemoryError) as error:
+            except _EXPECTED as error:
                 raise click.ClickException(str(error)) from error
         if as_json:
             click.echo(json.dumps(summary, ensure_ascii=False))

@@ -262,13 +262,27 @@ def _check_dataset(X):
 
 
 def _take_from_dataset(X, rows):
-    if hasattr(X, "__getitems__"):
-        items = X.__getitems__(rows.tolist())
-    else:
-        items = [X[row] for row in rows.tolist()]
+    items = _read_items(X, rows.tolist())
     if not isinstance(items, torch.Tensor | np.ndarray | Mapping):
         items = _collate(items, rows)
     return _to_float32(items, rows)
+
+
+def _read_items(X, rows):
+    """What the Dataset returns; its errors tell which items it was asked for."""
+    asked = rows
+    try:
+        if hasattr(X, "__getitems__"):
+            return X.__getitems__(rows)
+        items = []
+        for row in rows:
+            asked = row
+            items.append(X[row])
+        return items
+    except Exception as error:
+        shown = textwrap.shorten(str(asked), 100)
+        error.add_note(f"This came from X[{shown}], of the {type(X).__name__} X.")
+        raise
 
 
 def _collate(items, rows):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import safetensors
 import safetensors.torch
@@ -68,9 +69,19 @@ def write_model(path, document, tensors):
             "joblib.dump."
         )
     metadata = {_KEY: text}
-    write_files(
-        {path: lambda file: safetensors.torch.save_file(tensors, file, metadata)}
-    )
+    write_files({path: lambda file: _save_tensors(tensors, file, metadata)})
+
+
+def _save_tensors(tensors, path, metadata):
+    try:
+        safetensors.torch.save_file(tensors, path, metadata)
+    except safetensors.SafetensorError as error:
+        # What the system said is in the text alone.
+        code = re.search(r"(?:os error|code:) (\d+)", str(error))
+        if code is None:
+            raise
+        number = int(code[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def read_model(path):

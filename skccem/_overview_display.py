@@ -206,7 +206,7 @@ class LabelOverviewDisplay:
             scale = import_pyplot().get_cmap("viridis")
             colors = ListedColormap(scale(np.linspace(0, 0.92, n_classes)))
         else:
-            colors = ListedColormap(COLORS[:n_classes])
+            colors = ListedColormap(list(COLORS[:n_classes]))
         winner = np.ma.array(tiles.winner, mask=tiles.n_labels == 0)
         share = tiles.n_winner / np.maximum(tiles.n_labels, 1)
         # From none, if all labels agree, to one in the smallest majority that can be.

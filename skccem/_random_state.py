@@ -28,7 +28,8 @@ def random_generator(random_state):
 def seeded(seed, device):
     """NumPy's and torch's global generators seeded, and as they were afterwards.
 
-    NumPy's matters to the Datasets of users.
+    NumPy's matters to the Datasets of users. Threads share the generators: of those
+    that are in here side by side the last one restores what the first one found.
 
     Parameters
     ----------
@@ -36,26 +37,19 @@ def seeded(seed, device):
     device : str
         Generators of other devices than this one and the CPU are not touched.
     """
-    numpy_state = np.random.get_state()  # noqa: NPY002 - it is what is protected
-    try:
-        np.random.seed(seed)  # noqa: NPY002
+    with _restored():
+        np.random.seed(seed)  # noqa: NPY002 - it is what is restored
         with _torch_seeded(seed, device):
             yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 @contextmanager
 def _torch_seeded(seed, device):
     kind = torch.device(device).type
     if kind == "cpu":
-        state = torch.get_rng_state()
-        try:
-            # torch.manual_seed would seed the accelerators as well.
-            torch.default_generator.manual_seed(seed)
-            yield
-        finally:
-            torch.set_rng_state(state)
+        # torch.manual_seed would seed the accelerators as well.
+        torch.default_generator.manual_seed(seed)
+        yield
         return
     devices = range(getattr(torch, kind).device_count())
     with torch.random.fork_rng(devices=devices, device_type=kind):
@@ -126,6 +120,48 @@ def set_generator_states(states, device):
     kind = torch.device(device).type
     if kind != "cpu":
         getattr(torch, kind).set_rng_state_all(states["device"])
+
+
+class _Inside:
+    """The threads whose generators are to be restored, and to what."""
+
+    lock = threading.Lock()
+    n_threads = 0
+    before = None
+    this_thread = threading.local()
+
+
+@contextmanager
+def _restored():
+    if getattr(_Inside.this_thread, "is_inside", False):
+        before = _get_states()
+        try:
+            yield
+        finally:
+            _set_states(*before)
+        return
+    with _Inside.lock:
+        if _Inside.n_threads == 0:
+            _Inside.before = _get_states()
+        _Inside.n_threads += 1
+    _Inside.this_thread.is_inside = True
+    try:
+        yield
+    finally:
+        _Inside.this_thread.is_inside = False
+        with _Inside.lock:
+            _Inside.n_threads -= 1
+            if _Inside.n_threads == 0:
+                _set_states(*_Inside.before)
+
+
+def _get_states():
+    return np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+
+
+def _set_states(of_numpy, of_torch):
+    np.random.set_state(of_numpy)  # noqa: NPY002
+    torch.set_rng_state(of_torch)
 
 
 @contextmanager

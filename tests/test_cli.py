@@ -165,7 +165,7 @@ def test_gold_labels_are_certain_in_a_fit_and_judge_a_report(home, tmp_path):
     model = tmp_path / "model"
     found = summary("fit", *files, *gold, "--out", model, *QUICK)
     assert found["items_with_gold"] == 20
-    table = pandas.read_csv(model / "aggregated.csv", dtype=str, index_col="task")
+    table = pandas.read_csv(model / "aggregated.csv", dtype=str).set_index("task")
     named = table.loc[told["task"], "label"]
     assert (named == told["label"].iloc[0]).all()
     gold = ["--gold", tmp_path / "held_out.csv"]

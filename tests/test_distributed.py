@@ -160,6 +160,8 @@ def test_random_starts_are_repeatable_and_never_end_lower(client, labels, local)
     assert fits[0].history_[-1] >= local.history_[-1] - 1e-9
 
 
+# Older versions of Dask tell of the client of the other tests.
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
 def test_without_a_client_dask_computes_in_this_process(labels, local):
     with dask.config.set(scheduler="synchronous"):
         model = DaskDawidSkene(random_state=0).fit(cut(labels, 80, 160))

@@ -123,6 +123,8 @@ def as_string_forms():
     words = np.array(["no", "yes", "", "unsure"])[CODED]
     blank = np.where(MISSING, None, words)
     frame = pd.DataFrame(blank)
+    # Before version 3 pandas made the text "None" of what is missing.
+    keeps_missing = frame.astype("str").isna().any(axis=None)
     named = pl.DataFrame(blank.tolist(), schema=["0", "1", "2"], orient="row")
     return {
         "object": blank,
@@ -130,7 +132,7 @@ def as_string_forms():
         "masked": np.ma.MaskedArray(words, mask=MISSING),
         "pandas object": frame.astype(object),
         "pandas string": frame.astype("string"),
-        "pandas str": frame.astype("str"),
+        **({"pandas str": frame.astype("str")} if keeps_missing else {}),
         "pandas category": frame.astype("category"),
         "polars": named,
         "polars category": named.cast(pl.Categorical),

@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +82,33 @@ def test_numpys_global_generator_is_seeded_for_datasets_that_draw_from_it(states
             return np.random.random()  # noqa: NPY002 - as in the code of users
 
     assert draw(3) == draw(3) != draw(4)
+
+
+def test_contexts_inside_each_other_restore_each_its_own(states):
+    with seeded(3, "cpu"):
+        torch.rand(1)
+        expected = torch.rand(1)
+    with seeded(3, "cpu"):
+        torch.rand(1)
+        with seeded(4, "cpu"):
+            torch.rand(7)
+        assert torch.equal(torch.rand(1), expected)
+
+
+def test_threads_side_by_side_leave_the_global_state(states):
+    both_inside, first_is_out = threading.Barrier(2), threading.Event()
+
+    def draw(is_first):
+        with seeded(3, "cpu"):
+            both_inside.wait(10)
+            torch.rand(1)
+            assert is_first or first_is_out.wait(10)
+        if is_first:
+            first_is_out.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(draw, is_first) for is_first in (True, False)]:
+            done.result()
 
 
 @pytest.fixture

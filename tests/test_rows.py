@@ -165,7 +165,7 @@ def test_blocks_cover_all_rows_in_order_and_stay_small(seed, dtype):
 
 
 def test_rows_of_a_sparse_matrix_share_its_memory():
-    matrix = sparse.random_array((9, 4), density=0.4, rng=0, format="csr")
+    matrix = sparse.csr_array(np.random.default_rng(0).integers(3, size=(9, 4)))
     rows = rows_of_csr(matrix, slice(2, 6))
     np.testing.assert_array_equal(rows.toarray(), matrix.toarray()[2:6])
     assert np.shares_memory(rows.data, matrix.data)

@@ -64,7 +64,7 @@ VALUES = {
     "read-only": LABELS.indices,
     "bfloat16": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
     "transposed tensor": torch.arange(6.0).reshape(2, 3).T,
-    "CSR array": sparse.random_array((4, 5), density=0.3, format="csr", rng=0),
+    "CSR array": sparse.csr_array(np.eye(4, 5) * 0.3),
     "CSR matrix": sparse.csr_matrix(np.eye(3)),
     "labels": LABELS,
     "labels without names": CrowdLabels.from_matrix([[0, 1], [-1, 1]]),
@@ -205,7 +205,7 @@ def test_sparse_rows_that_point_outside_are_refused():
     reader, stored = damaged(
         sparse.csr_array(np.eye(2)), {"indices": array_of([0, 2**30], "int32")}
     )
-    with pytest.raises(ValueError, match="indices"):
+    with pytest.raises(ValueError, match=r"indices|index values"):
         reader.decode(stored)
 
 
