@@ -115,7 +115,7 @@ class MajorityVote(LabelAggregator):
         labels, weights, _ = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
-        shares = majority_vote_proba(labels, sample_weight=weights)
+        shares = majority_vote_proba(labels)
         self.class_prior_ = mean_over_labelled(labels, shares, weights)
         counts = expected_counts(labels, shares, weights)
         self.confusion_matrices_ = confusion_from_counts(

@@ -155,6 +155,30 @@ def test_the_vote_weighs_items_and_its_likelihood_leaves_out_those_that_count_no
     np.testing.assert_allclose(proba, [*shares, [1, 0], prior])
 
 
+@BOTH
+def test_classes_that_no_label_names_are_kept(Estimator):
+    model = Estimator(classes=[0, 1, 2]).fit([[0, 1], [1, 1]])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.confusion_matrices_.shape == (2, 3, 3)
+
+
+def test_much_smoothing_gives_every_voter_the_pooled_matrix():
+    Y = [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
+    matrices = MajorityVote(smoothing=1e9).fit(Y).confusion_matrices_
+    np.testing.assert_allclose(matrices, np.broadcast_to(matrices[0], (3, 2, 2)))
+    apart = MajorityVote(smoothing=0).fit(Y).confusion_matrices_
+    assert np.ptp(apart, axis=0).max() > 0.3
+
+
+@BOTH
+def test_ties_are_broken_by_the_seed(Estimator):
+    Y = np.array([[0, 1], [1, 0]] * 20)
+    predicted = [
+        Estimator(random_state=seed).fit(Y).predict(Y).tolist() for seed in (0, 0, 1)
+    ]
+    assert predicted[0] == predicted[1] != predicted[2]
+
+
 def test_labels_that_count_nothing_may_be_impossible():
     Y = [[0, 0], [1, 0], [1, 1], [-1, -1]]
     vote = MajorityVote(smoothing=0).fit(Y, sample_weight=[1, 1, 0, 1])

@@ -205,6 +205,16 @@ def test_a_perfect_annotator_makes_it_cross_entropy(likelihood):
     torch.testing.assert_close(grad, wanted)
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_without_items_and_labels_likelihoods_are_empty(problem, likelihood):
+    _, log_f, log_B = problem
+    nothing = torch.zeros(0, dtype=torch.int64)
+    value = likelihood(log_f[:0], log_B, nothing, nothing, nothing)
+    assert value.shape == (0,)
+    (grad,) = gradients(value, log_B)
+    torch.testing.assert_close(grad, torch.zeros_like(log_B))
+
+
 def test_known_classes_are_certain_and_have_no_gradient(problem):
     _, log_f, _ = problem
     item, label = torch.tensor([4, 1]), torch.tensor([1, 0])
