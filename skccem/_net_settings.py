@@ -15,6 +15,9 @@ from ._training import CrowdNet
 
 OPTIMIZERS = {"adam": RowAdam, "adamw": RowAdamW, "sgd": torch.optim.SGD}
 
+# What torch can multiply gradients of float32 with.
+_LARGEST_RATE = torch.finfo(torch.float32).max
+
 # Arguments with which these work on some rows of the matrices alone.
 _ROW_ARGUMENTS = {"betas", "eps", "foreach", "fused"}
 
@@ -112,6 +115,13 @@ def check_settings(estimator):
     check_callbacks(estimator.callbacks)
     check_outlier_share(estimator.outlier_share, estimator.likelihood)
     _check_sizes(estimator.hidden_layer_sizes)
+    for name in ("lr", "confusion_lr"):
+        rate = getattr(estimator, name)
+        if rate > _LARGEST_RATE:
+            raise ValueError(
+                f"Expected {name} to be at most {_LARGEST_RATE:.1e}, the largest of "
+                f"float32, got {rate}. Rates that learn are below 1."
+            )
     if estimator.accelerator is not None and estimator.on_interrupt == "keep":
         raise ValueError(
             "on_interrupt='keep' is of a fit in one process, but there is an "
