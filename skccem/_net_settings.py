@@ -15,9 +15,6 @@ from ._training import CrowdNet
 
 OPTIMIZERS = {"adam": RowAdam, "adamw": RowAdamW, "sgd": torch.optim.SGD}
 
-# What torch can multiply gradients of float32 with.
-_LARGEST_RATE = torch.finfo(torch.float32).max
-
 # Arguments with which these work on some rows of the matrices alone.
 _ROW_ARGUMENTS = {"betas", "eps", "foreach", "fused"}
 
@@ -115,13 +112,6 @@ def check_settings(estimator):
     check_callbacks(estimator.callbacks)
     check_outlier_share(estimator.outlier_share, estimator.likelihood)
     _check_sizes(estimator.hidden_layer_sizes)
-    for name in ("lr", "confusion_lr"):
-        rate = getattr(estimator, name)
-        if rate > _LARGEST_RATE:
-            raise ValueError(
-                f"Expected {name} to be at most {_LARGEST_RATE:.1e}, the largest of "
-                f"float32, got {rate}. Rates that learn are below 1."
-            )
     if estimator.accelerator is not None and estimator.on_interrupt == "keep":
         raise ValueError(
             "on_interrupt='keep' is of a fit in one process, but there is an "
@@ -201,6 +191,7 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
     -------
     CrowdNet
     """
+    _check_rates(estimator, network.answer_logits.dtype)
     full_batch = estimator.batch_size is None
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     # Not every optimiser has a weight decay to be told of.
@@ -245,6 +236,18 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
         )
     by_rows = _works_by_rows(estimator, given) and network.answer_logits.requires_grad
     return CrowdNet(network, seed=seed, by_rows=by_rows, **settings)
+
+
+def _check_rates(estimator, dtype):
+    """Raise unless torch can multiply gradients of this type with the rates."""
+    most = torch.finfo(dtype).max
+    for name in ("lr", "confusion_lr"):
+        rate = getattr(estimator, name)
+        if rate > most:
+            raise ValueError(
+                f"Expected {name} to be at most {most:.1e}, the largest of {dtype}, "
+                f"got {rate}. Rates that learn are below 1."
+            )
 
 
 def _optimizer_defaults(name, given, device):

@@ -206,5 +206,6 @@ def test_auto_is_cuda_where_there_is_one(monkeypatch, available, expected):
 @pytest.mark.parametrize("name", ["lr", "confusion_lr"])
 def test_a_rate_that_float32_does_not_hold_is_refused(name):
     clf = CrowdClassifier(optimizer="sgd", **{name: 1e300})
+    X = np.array([[0], [1]], dtype=np.float32)
     with pytest.raises(ValueError, match=rf"Expected {name} to be .* got 1e\+300"):
-        clf.fit([[0.0], [1.0]], [[0, 1], [1, 1]])
+        clf.fit(X, [[0, 1], [1, 1]])
