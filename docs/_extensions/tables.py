@@ -1,8 +1,8 @@
 """``.. results-table:: FILE`` puts what a benchmark wrote, with its command, on a page.
 
-The files in ``benchmarks/results`` are of a small part of Markdown: headings, paragraphs,
-tables and code in backticks. The page has its own title for the first heading; all else is shown
-as it is, so that the site has what is committed.
+The files in ``benchmarks/results`` are of a small part of Markdown: headings,
+paragraphs, tables and code in backticks. The page has its own title for the first
+heading; all else is shown as it is, so that the site has what is committed.
 """
 
 import re

@@ -12,17 +12,17 @@ def draw():
     X, _, _, Y = iris_crowd(3, 2)
     clf = CrowdClassifier(max_epochs=40, lr=1e-2, n_init=1, random_state=0).fit(X, Y)
     item = X[70:71]
-    _, ax = plt.subplots(figsize=(9, 4), layout="constrained")
-    ax.set(xlim=(0, 10), ylim=(0, 4.6))
+    _, ax = plt.subplots(figsize=(6.6, 3.2), layout="constrained")
+    ax.set(xlim=(0.2, 10.4), ylim=(-0.15, 4.4))
     ax.axis("off")
     _box(ax, 0.9, 2.2, "item\n$x_i$")
     _arrow(ax, 1.5, 2.2, 2.1, 2.2)
     _box(ax, 2.7, 2.2, "network\n$f$", filled=True)
     _arrow(ax, 3.3, 2.2, 3.75, 2.2)
     _bars(ax, 3.8, 1.7, clf.predict_proba(item)[0])
-    ax.text(4.4, 1.25, "$f_k(x_i)$", ha="center", va="top")
+    ax.text(4.4, 1.2, "$f_k(x_i)$", ha="center", va="top")
     answers = clf.predict_annotator_proba(item)[0]
-    for m, y in enumerate((3.7, 2.2, 0.7)):
+    for m, y in enumerate((3.75, 2.2, 0.65)):
         _arrow(ax, 5.05, 2.2, 5.75, y)
         _matrix(ax, 5.8, y - 0.5, clf.confusion_matrices_[m])
         ax.text(6.95, y, f"$B_{m + 1}$", va="center")
@@ -56,7 +56,9 @@ def _arrow(ax, x, y, to_x, to_y):
 def _bars(ax, x, y, proba):
     """Probabilities as bars within a unit square and a bit."""
     for k, height in enumerate(proba):
-        ax.bar(x + 0.2 + 0.4 * k, height, width=0.32, bottom=y, color=BLUE)
+        middle = x + 0.2 + 0.4 * k
+        ax.bar(middle, height, width=0.32, bottom=y, color=BLUE)
+        ax.text(middle, y - 0.06, str(k), ha="center", va="top", fontsize="x-small")
     ax.plot([x, x + 1.2], [y, y], color=GREY, linewidth=1)
 
 
