@@ -1,6 +1,11 @@
 """Settings of the documentation, which ``make docs`` builds."""
 
+import sys
+from pathlib import Path
+
 import skccem
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "skccem"
 author = "The skccem developers"
@@ -8,12 +13,14 @@ project_copyright = f"2026, {author}"
 release = version = skccem.__version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "tables",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "examples"]
@@ -38,6 +45,11 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 numpydoc_class_members_toctree = False
+
+plot_basedir = "."
+plot_formats = [("png", 150)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
