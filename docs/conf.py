@@ -15,6 +15,7 @@ release = version = skccem.__version__
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
+    "plus_minus",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
