@@ -120,7 +120,9 @@ def main(out):
             X[: len(other_classes)], other_classes
         ),
         "sizes": lambda: fit("F", items[: 150 if index else 3], 40, accelerator),
-        "divergence": lambda: fit("F", items, 40, accelerator, lr=1e300),
+        "divergence": lambda: fit(
+            "F", items, 40, accelerator, lr=1e30, weight_decay=1e30, optimizer="sgd"
+        ),
         "stream": lambda: CrowdClassifier(**settings).partial_fit(X, labels),
         "device": lambda: CrowdClassifier(device="meta", **settings).fit(X, labels),
     }
