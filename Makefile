@@ -11,8 +11,8 @@ FUZZ := .venv-fuzz
 READER ?= all
 SECONDS_EACH ?= 40
 
-.PHONY: help setup test test-slow test-all test-oldest lint format coverage docs demo bench \
-	fuzz clean
+.PHONY: help setup test test-slow test-all test-oldest lint format coverage mutants docs \
+	demo bench fuzz clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
@@ -24,7 +24,8 @@ help:
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
 	@echo "make fuzz      mutated files for every reader of files, or READER=labels-csv, each for"
 	@echo "               SECONDS_EACH=40; findings are written to fuzz/"
-	@echo "make coverage  the tests, with branch coverage"
+	@echo "make coverage  all tests, with branch coverage, which must not fall below 95%"
+	@echo "make mutants   whether tests notice errors that are put into losses, labels and votes"
 	@echo "make format    let ruff format and mend the code"
 	@echo "make clean     remove the environment and what was built"
 
@@ -70,6 +71,13 @@ test-oldest: $(OLDEST_READY)
 coverage: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov
 
+mutants: $(VENV)/mutants-ready
+	$(BIN)/python benchmarks/mutants.py --children $(WORKERS)
+
+$(VENV)/mutants-ready: $(READY) requirements-mutants.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-mutants.txt
+	@touch $@
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -95,6 +103,6 @@ fuzz: $(FUZZ)/ready
 	$(FUZZ)/bin/python tests/fuzz/readers.py $(READER) $(SECONDS_EACH)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(FUZZ) fuzz .hypothesis build dist *.egg-info .pytest_cache \
-	       .ruff_cache .coverage docs/_build docs/auto_examples docs/generated \
-	       docs/sg_execution_times.rst
+	rm -rf $(VENV) $(OLDEST) $(FUZZ) fuzz mutants .hypothesis build dist *.egg-info \
+	       .pytest_cache .ruff_cache .coverage* docs/_build docs/auto_examples \
+	       docs/generated docs/sg_execution_times.rst

@@ -117,7 +117,7 @@ class MajorityVote(LabelAggregator):
         labels, weights, _ = self._check_fit_input(Y, sample_weight)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
-        shares = majority_vote_proba(labels, sample_weight=weights)
+        shares = majority_vote_proba(labels)
         self.class_prior_ = mean_over_labelled(labels, shares, weights)
         counts = expected_counts(labels, shares, weights)
         self.confusion_matrices_ = confusion_from_counts(
@@ -128,10 +128,11 @@ class MajorityVote(LabelAggregator):
             np.broadcast_to(safe_log(self.class_prior_), shares.shape),
             safe_log(self.confusion_matrices_),
         )
-        counted = labels.labels_per_item > 0
         if weights is not None:
-            per_item, counted = weights * per_item, counted & (weights > 0)
-        self.log_likelihood_ = float(per_item[counted].sum())
+            # The matrices may exclude labels that count nothing: zero times infinity.
+            counted = weights > 0
+            per_item = weights[counted] * per_item[counted]
+        self.log_likelihood_ = float(per_item.sum())
         # As of the estimators that iterate, so that all can be compared in one loop.
         self.history_ = [self.log_likelihood_]
         self.n_iter_ = 1

@@ -495,8 +495,10 @@ class CrowdLabels:
     def __eq__(self, other):
         if not isinstance(other, CrowdLabels):
             return NotImplemented
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return all(np.array_equal(mine, others) for mine, others in pairs)
+        return all(
+            np.array_equal(array, getattr(other, name))
+            for name, array in vars(self).items()
+        )
 
     def __sizeof__(self):
         # Dask plans by sizes, and joblib on Dask sends what is large only once.

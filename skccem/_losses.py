@@ -338,7 +338,7 @@ class _PosteriorLogVolume(torch.autograd.Function):
             moment, total = add_up(moment), add_up(torch.as_tensor(total).to(moment))
         factor = _cholesky(moment / total, ridge)
         ctx.save_for_backward(posterior, weighted, factor)
-        ctx.total, ctx.dtype = total, log_posterior.dtype
+        ctx.total = total
         return _log_det(factor)
 
     @staticmethod
@@ -346,8 +346,7 @@ class _PosteriorLogVolume(torch.autograd.Function):
     def backward(ctx, grad):
         posterior, weighted, factor = ctx.saved_tensors
         inverse = torch.cholesky_inverse(factor).mul_(2 * grad / ctx.total)
-        grad = (weighted @ inverse).mul_(posterior).to(ctx.dtype)
-        return grad, None, None, None
+        return (weighted @ inverse).mul_(posterior), None, None, None
 
 
 class _LogDet(torch.autograd.Function):
@@ -366,7 +365,7 @@ class _LogDet(torch.autograd.Function):
 
 def _sum_of_rows(table, rows, starts):
     """Sums of the rows of a table from each start to the next one."""
-    return torch.embedding_bag(table, rows, starts, False, 0)[0]
+    return torch.embedding_bag(table, rows, starts)[0]
 
 
 def _weighted_posterior(log_posterior, weight):

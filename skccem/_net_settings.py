@@ -191,6 +191,7 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
     -------
     CrowdNet
     """
+    _check_rates(estimator, network.answer_logits.dtype)
     full_batch = estimator.batch_size is None
     optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     # Not every optimiser has a weight decay to be told of.
@@ -235,6 +236,18 @@ def new_net(estimator, network, X, seed, device, callbacks=(), **changes):
         )
     by_rows = _works_by_rows(estimator, given) and network.answer_logits.requires_grad
     return CrowdNet(network, seed=seed, by_rows=by_rows, **settings)
+
+
+def _check_rates(estimator, dtype):
+    """Raise unless torch can multiply gradients of this type with the rates."""
+    most = torch.finfo(dtype).max
+    for name in ("lr", "confusion_lr"):
+        rate = getattr(estimator, name)
+        if rate > most:
+            raise ValueError(
+                f"Expected {name} to be at most {most:.1e}, the largest of {dtype}, "
+                f"got {rate}. Rates that learn are below 1."
+            )
 
 
 def _optimizer_defaults(name, given, device):

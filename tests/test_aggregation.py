@@ -19,6 +19,29 @@ def simulate(seed, *, n_samples=1000, n_annotators=10, n_classes=4, **params):
     return y, matrices, labels
 
 
+@pytest.mark.parametrize(
+    ("Estimator", "expected"),
+    [
+        (MajorityVote, {"smoothing": 0.1, "classes": None, "random_state": None}),
+        (
+            DawidSkene,
+            {
+                "max_iter": 1000,
+                "tol": 1e-6,
+                "smoothing": 0.1,
+                "smoothing_target": "pooled",
+                "n_init": 1,
+                "classes": None,
+                "random_state": None,
+                "verbose": 0,
+            },
+        ),
+    ],
+)
+def test_the_defaults_are_those_of_the_documentation(Estimator, expected):
+    assert Estimator().get_params() == expected
+
+
 def textbook_em(Y, n_classes, n_iter):
     """Dawid and Skene's equations (2.3) to (2.5), by loops over a dense matrix."""
     n_samples, n_annotators = Y.shape
@@ -107,6 +130,63 @@ def test_1200_annotators_on_one_item_do_not_underflow():
     np.testing.assert_array_equal(model.predict(labels), y)
 
 
+def test_the_vote_weighs_items_and_its_likelihood_leaves_out_those_that_count_nothing():
+    Y = np.array([[0, 0, 1], [1, 1, -1], [0, 1, -1], [-1, 0, -1], [-1, -1, -1]])
+    weight = np.array([0.5, 2, 3, 0, 4])
+    shares = np.array([[2 / 3, 1 / 3], [0, 1], [0.5, 0.5]])
+    vote = MajorityVote(smoothing=0).fit(Y, sample_weight=weight)
+    prior = weight[:3] @ shares / weight[:3].sum()
+    np.testing.assert_allclose(vote.class_prior_, prior)
+    counts = np.zeros((3, 2, 2))
+    for i, m in np.argwhere(Y[:3] >= 0):
+        counts[m, :, Y[i, m]] += weight[i] * shares[i]
+    expected = counts / counts.sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(vote.confusion_matrices_, expected)
+    log_likelihood = 0
+    for i in range(3):
+        answered = np.flatnonzero(Y[i] >= 0)
+        rows = expected[answered, :, Y[i, answered]]
+        log_likelihood += weight[i] * np.log(prior @ rows.prod(axis=0))
+    assert vote.log_likelihood_ == pytest.approx(log_likelihood)
+    assert vote.history_ == [vote.log_likelihood_]
+    assert vote.n_iter_ == 1
+    assert vote.converged_ is True
+    proba = vote.predict_proba(Y)
+    np.testing.assert_allclose(proba, [*shares, [1, 0], prior])
+
+
+@BOTH
+def test_classes_that_no_label_names_are_kept(Estimator):
+    model = Estimator(classes=[0, 1, 2]).fit([[0, 1], [1, 1]])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.confusion_matrices_.shape == (2, 3, 3)
+
+
+def test_much_smoothing_gives_every_voter_the_pooled_matrix():
+    Y = [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
+    matrices = MajorityVote(smoothing=1e9).fit(Y).confusion_matrices_
+    np.testing.assert_allclose(matrices, np.broadcast_to(matrices[0], (3, 2, 2)))
+    apart = MajorityVote(smoothing=0).fit(Y).confusion_matrices_
+    assert np.ptp(apart, axis=0).max() > 0.3
+
+
+@BOTH
+def test_ties_are_broken_by_the_seed(Estimator):
+    Y = np.array([[0, 1], [1, 0]] * 20)
+    predicted = [
+        Estimator(random_state=seed).fit(Y).predict(Y).tolist() for seed in (0, 0, 1)
+    ]
+    assert predicted[0] == predicted[1] != predicted[2]
+
+
+def test_labels_that_count_nothing_may_be_impossible():
+    Y = [[0, 0], [1, 0], [1, 1], [-1, -1]]
+    vote = MajorityVote(smoothing=0).fit(Y, sample_weight=[1, 1, 0, 1])
+    assert vote.confusion_matrices_[1, :, 1].tolist() == [0, 0]
+    expected = MajorityVote(smoothing=0).fit(Y[:2], sample_weight=[1, 1])
+    assert vote.log_likelihood_ == pytest.approx(expected.log_likelihood_)
+
+
 @pytest.mark.parametrize("smoothing", [0, 1])
 @BOTH
 def test_an_annotator_without_labels_keeps_a_matrix_of_all(Estimator, smoothing):
@@ -161,6 +241,7 @@ def test_more_starts_never_end_lower_and_can_end_higher():
         ("diagonal", np.eye(4)),
         (np.full((4, 4), 0.25), np.full((4, 4), 0.25)),
         ([[0.7, 0.1, 0.1, 0.1]] * 4, [[0.7, 0.1, 0.1, 0.1]] * 4),
+        (np.eye(4, dtype=int)[::-1], np.eye(4)[::-1]),
     ],
 )
 def test_much_smoothing_gives_its_target(target, expected):
@@ -196,10 +277,22 @@ def test_smoothing_towards_the_truth_helps_annotators_with_few_labels():
     assert smoothed < plain / 2
 
 
+NEGATIVE = np.eye(4) + np.array([0.5, -0.5, 0, 0])
+
+
 @pytest.mark.parametrize(
-    "target", [np.eye(3), np.ones((4, 4)), -np.eye(4), [[0.5, 0.5]] * 2]
+    "target", [np.eye(3), np.ones((4, 4)), -np.eye(4), NEGATIVE, [[0.5, 0.5]] * 2]
 )
 def test_a_target_of_smoothing_that_is_no_confusion_matrix_is_an_error(target):
     _, _, labels = simulate(0, n_samples=50)
     with pytest.raises(ValueError, match=r"smoothing_target.*shape \(4, 4\)"):
         DawidSkene(smoothing_target=target).fit(labels)
+
+
+def test_the_error_of_a_target_says_what_was_got_and_how_rows_are_read():
+    message = (
+        r"got shape \(1, 2\) and \[\[1\.0, 0\.0\]\]\. Row k says how an annotator "
+        "answers when the true class is k.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        DawidSkene(smoothing_target=[[1, 0]]).fit([[0, 1], [1, 1]])

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
-from sklearn.utils.multiclass import type_of_target
 
-from skccem import _annotations
 from skccem._annotations import CrowdLabels, check_crowd_labels
 
 # Worker processes import this file: it leaves DataFrame libraries, which are slow to
@@ -131,6 +129,14 @@ def test_a_label_takes_at_most_16_bytes():
     assert sum(array.nbytes for array in arrays) <= 16 * labels.n_labels
 
 
+@pytest.mark.parametrize("labels", [REFERENCE, CrowdLabels.from_long(TABLE)])
+def test_the_size_in_memory_counts_what_all_arrays_hold(labels):
+    arrays = [array for array in vars(labels).values() if array is not None]
+    held = sum(array.nbytes for array in arrays)
+    assert held > 0
+    assert labels.__sizeof__() == object.__sizeof__(labels) + held
+
+
 def test_check_crowd_labels_takes_labels_and_matrices():
     assert check_crowd_labels(REFERENCE) is REFERENCE
     assert check_crowd_labels(CODED) == REFERENCE
@@ -138,38 +144,6 @@ def test_check_crowd_labels_takes_labels_and_matrices():
     assert check_crowd_labels(CODED, classes=range(4)).n_classes == 4
     with pytest.raises(TypeError, match="got CrowdLabels; use them as they are"):
         CrowdLabels.from_matrix(REFERENCE)
-
-
-def test_a_dense_array_above_the_limit_is_refused_with_the_way_out(monkeypatch):
-    labels = CrowdLabels.from_matrix(np.zeros((10, 4), dtype=int))
-    monkeypatch.setattr(_annotations, "MAX_DENSE_BYTES", 40)
-    assert np.asarray(labels).nbytes == 40
-    monkeypatch.setattr(_annotations, "MAX_DENSE_BYTES", 39)
-    with pytest.raises(MemoryError, match=r"cv=KFold\(5\)"):
-        np.asarray(labels)
-    with pytest.raises(MemoryError, match=r"cv=KFold\(5\)"):
-        type_of_target(labels)
-    assert len(train_test_split(labels)[0]) == 7
-
-
-def test_dense_arrays_have_the_asked_for_type_and_are_copies():
-    assert np.asarray(REFERENCE, dtype=float).dtype == np.float64
-    assert REFERENCE.__array__(copy=True).flags.writeable
-    with pytest.raises(ValueError, match="compressed"):
-        REFERENCE.__array__(copy=False)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, bool])
-def test_a_type_without_minus_one_is_refused_for_dense_arrays(dtype):
-    with pytest.raises(ValueError, match=r"can't hold the codes and -1 .* use int8"):
-        np.asarray(REFERENCE, dtype=dtype)
-
-
-def test_the_limit_of_dense_arrays_counts_the_asked_for_type(monkeypatch):
-    monkeypatch.setattr(_annotations, "MAX_DENSE_BYTES", 71)
-    assert np.asarray(REFERENCE, dtype=np.float32).nbytes == 36
-    with pytest.raises(MemoryError, match="allowed"):
-        np.asarray(REFERENCE, dtype=float)
 
 
 @pytest.mark.parametrize("n_items", [0, 2])
@@ -366,7 +340,11 @@ def test_columns_of_a_long_table_have_three_names():
 @pytest.mark.parametrize("names", [[1, "a"], [1.5, "b"], [10**30, 3]])
 def test_mixed_identifiers_come_back_or_are_an_error_that_names_the_column(names):
     labels = CrowdLabels.from_matrix([[0, 1], [1, -1]], annotators=names)
-    with pytest.raises(TypeError, match=r"pyarrow cannot hold .*\['worker'\].*pandas"):
+    message = (
+        r"pyarrow cannot hold .*\['worker'\] .*\): rename them to str, or take "
+        'backend="pandas", which holds any.$'
+    )
+    with pytest.raises(TypeError, match=message):
         labels.to_long(backend="pyarrow")
     for backend in ("pandas", "polars"):
         back = CrowdLabels.from_long(labels.to_long(backend=backend), annotators=names)
@@ -383,3 +361,44 @@ def test_the_label_indicator_takes_12_bytes_a_label_while_its_columns_allow():
         labels.indptr, labels.indices, labels.codes, np.arange(3), annotators
     )
     assert many.label_indicator().indices.dtype == np.int64
+    largest = np.broadcast_to(0, 2**31 - 1)
+    one_class = CrowdLabels(
+        labels.indptr, labels.indices, 0 * labels.codes, np.arange(1), largest
+    )
+    assert one_class.label_indicator().indices.dtype == np.int32
+
+
+def test_labels_of_chosen_annotators_follow_their_order():
+    labels = CrowdLabels.from_matrix(CODED, annotators=NAMES)
+    chosen = labels.select_annotators(["c", "a"])
+    assert chosen.annotators.tolist() == ["c", "a"]
+    np.testing.assert_array_equal(chosen, np.asarray(labels)[:, [2, 0]])
+
+
+def test_labels_are_aligned_to_other_annotators():
+    labels = CrowdLabels.from_matrix(CODED, annotators=NAMES)
+    wider = labels.align(annotators=["new", "c", "b", "a"])
+    assert wider.annotators.tolist() == ["new", "c", "b", "a"]
+    np.testing.assert_array_equal(np.asarray(wider)[:, 1:], np.asarray(labels)[:, ::-1])
+    assert wider.labels_per_annotator[0] == 0
+
+
+@pytest.mark.parametrize("parts", [[], [np.eye(2)], [REFERENCE, "labels"]])
+def test_only_labels_are_joined(parts):
+    message = r"^concat takes a sequence of at least one CrowdLabels\.$"
+    with pytest.raises(TypeError, match=message):
+        CrowdLabels.concat(parts)
+
+
+def test_a_label_that_is_given_twice_is_an_error_unless_one_is_chosen():
+    table = {"task": [0, 0], "worker": ["a", "a"], "label": ["no", "yes"]}
+    with pytest.raises(ValueError, match="duplicates"):
+        CrowdLabels.from_long(table)
+    last = CrowdLabels.from_long(table, duplicates="last")
+    assert last.classes[last.codes].tolist() == ["yes"]
+
+
+def test_other_errors_of_a_library_of_tables_pass_unchanged():
+    with pytest.raises(Exception, match="such_a_library") as raised:
+        REFERENCE.to_long(backend="such_a_library")
+    assert "cannot hold" not in str(raised.value)

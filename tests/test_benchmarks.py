@@ -708,6 +708,17 @@ def test_the_overview_is_timed_in_each_order(pyplot, tmp_path, monkeypatch):
     assert pyplot.get_fignums() == []
 
 
+def test_predictions_of_one_item_are_timed(tmp_path):
+    import latency
+
+    latency.main(["--quick", "--out", str(tmp_path)])
+    text = (tmp_path / "latency_quick.md").read_text("utf-8")
+    assert "| n_init=1 |" in text
+    assert "| n_init=4 |" in text
+    clf, X = latency.fitted(1, 1)
+    assert latency.measure(clf, X, 20).shape == (20,)
+
+
 def test_dawid_skene_on_dask_is_compared_with_that_on_one_machine():
     dask = pytest.importorskip("dask")
     import distributed_aggregation

@@ -5,15 +5,12 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
+from skccem import _losses
 from skccem._losses import (
-    RIDGE,
-    confusion_second_moment,
     joint_log_likelihood,
-    log_volume,
     marginal_log_likelihood,
-    mean_trace,
     outlier_log_likelihood,
-    posterior_log_volume,
+    with_known_classes,
 )
 
 N_ITEMS, N_ANNOTATORS = 6, 4
@@ -108,6 +105,19 @@ def test_gradient_of_likelihood_equals_finite_differences(problem, likelihood):
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_probabilities_of_answers_come_with_the_likelihood(problem, likelihood):
+    Y, log_f, log_B = problem
+    labels, answer_logits = observed(Y), (3 * log_B).detach().requires_grad_()
+    value, proba = likelihood(log_f, answer_logits, *labels, return_proba=True)
+    torch.testing.assert_close(value, likelihood(log_f, answer_logits, *labels))
+    torch.testing.assert_close(proba, torch.softmax(answer_logits, dim=1))
+    assert gradcheck(
+        lambda f, logits: likelihood(f, logits, *labels, return_proba=True),
+        (log_f, answer_logits),
+    )
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_permuting_annotators_keeps_the_likelihood(problem, likelihood):
     Y, log_f, log_B = problem
     order = np.array([2, 0, 3, 1])
@@ -195,148 +205,28 @@ def test_a_perfect_annotator_makes_it_cross_entropy(likelihood):
     torch.testing.assert_close(grad, wanted)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_f_equals_the_direct_determinant_of_the_posteriors(problem, weighted):
-    _, log_f, _ = problem
-    weight = torch.arange(1.0, N_ITEMS + 1) if weighted else None
-    f = log_f.exp().detach().numpy()
-    moment = np.average([np.outer(row, row) for row in f], axis=0, weights=weight)
-    expected = np.log(np.linalg.det(moment + RIDGE * np.eye(f.shape[1])))
-    value = posterior_log_volume(log_f, weight)
-    assert value.item() == pytest.approx(expected, rel=1e-9)
-
-
-def test_weights_equal_repeated_items_in_f(problem):
-    _, log_f, _ = problem
-    times = torch.tensor([1, 3, 0, 2, 1, 1])
-    torch.testing.assert_close(
-        posterior_log_volume(log_f, times),
-        posterior_log_volume(log_f.repeat_interleave(times, dim=0)),
-    )
-
-
-def test_f_of_parts_that_are_added_up_is_that_of_the_whole(problem):
-    _, log_f, _ = problem
-    weight = torch.arange(1.0, N_ITEMS + 1)
-    whole = posterior_log_volume(log_f, weight)
-    (expected,) = gradients(whole, log_f)
-    parts = slice(0, 2), slice(2, None)
-    for part, rest in (parts, parts[::-1]):
-        others = log_f[rest].detach().exp()
-        outer = (others * weight[rest, None]).T @ others
-        sums = iter([outer, weight[rest].sum()])
-        value = posterior_log_volume(
-            log_f[part], weight[part], add_up=lambda mine, sums=sums: mine + next(sums)
-        )
-        torch.testing.assert_close(value, whole)
-        torch.testing.assert_close(gradients(value, log_f)[0][part], expected[part])
-
-
-@pytest.mark.parametrize("ridge", [0.0, RIDGE, 0.1])
-def test_w_equals_the_direct_determinant_of_the_stacked_matrices(problem, ridge):
-    _, _, log_B = problem
-    B = matrices(log_B)
-    stacked = np.concatenate([matrix.T for matrix in B])
-    assert stacked.shape == (N_ANNOTATORS * B.shape[1], B.shape[1])
-    moment = stacked.T @ stacked / N_ANNOTATORS
-    expected = np.log(np.linalg.det(moment + ridge * np.eye(B.shape[1])))
-    value = log_volume(confusion_second_moment(log_B.exp()), ridge=ridge)
-    assert value.item() == pytest.approx(expected, rel=1e-9)
-
-
-def test_trace_is_the_mean_trace_of_the_matrices(problem):
-    _, _, log_B = problem
-    expected = np.mean([np.trace(matrix) for matrix in matrices(log_B)])
-    assert mean_trace(log_B.exp()).item() == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("penalty", "which"),
-    [
-        (lambda f: posterior_log_volume(f, ridge=0.01), 1),
-        (lambda B: log_volume(confusion_second_moment(B.exp()), ridge=0.01), 2),
-        (lambda B: mean_trace(B.exp()), 2),
-    ],
-    ids=["F", "W", "trace"],
-)
-def test_gradient_of_penalty_equals_finite_differences(problem, penalty, which):
-    assert gradcheck(penalty, (problem[which],))
-
-
-def test_volumes_do_not_depend_on_the_order_of_anything(problem):
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_without_items_and_labels_likelihoods_are_empty(problem, likelihood):
     _, log_f, log_B = problem
-    rng = np.random.default_rng(0)
-    classes = rng.permutation(log_f.shape[1])
-    items, annotators = rng.permutation(N_ITEMS), rng.permutation(N_ANNOTATORS)
-    permuted = log_B[annotators][:, classes][:, :, classes]
-    for volume, value, other in [
-        (posterior_log_volume, log_f, log_f[items][:, classes]),
-        (lambda B: log_volume(confusion_second_moment(B.exp())), log_B, permuted),
-    ]:
-        assert volume(other).item() == pytest.approx(volume(value).item())
-    torch.testing.assert_close(mean_trace(permuted.exp()), mean_trace(log_B.exp()))
+    nothing = torch.zeros(0, dtype=torch.int64)
+    value = likelihood(log_f[:0], log_B, nothing, nothing, nothing)
+    assert value.shape == (0,)
+    (grad,) = gradients(value, log_B)
+    torch.testing.assert_close(grad, torch.zeros_like(log_B))
 
 
-def test_f_is_largest_for_confident_balanced_posteriors(problem):
+def test_known_classes_are_certain_and_have_no_gradient(problem):
     _, log_f, _ = problem
-    n_classes = log_f.shape[1]
-    best = posterior_log_volume(torch.eye(n_classes).log())
-    assert best.item() == pytest.approx(-n_classes * np.log(n_classes), abs=1e-3)
-    assert posterior_log_volume(log_f) < best
-
-
-def test_w_is_largest_for_annotators_who_make_no_mistakes(problem):
-    _, _, log_B = problem
-    perfect = torch.eye(log_B.shape[1]).log().expand_as(log_B)
-    best = log_volume(confusion_second_moment(perfect.exp()))
-    assert best.item() == pytest.approx(0, abs=1e-4)
-    assert log_volume(confusion_second_moment(log_B.exp())) < best
-
-
-def _one_hot(n_items, n_classes, classes, size):
-    logits = torch.full((n_items, n_classes), -size)
-    logits[torch.arange(n_items), torch.arange(n_items) % classes] = size
-    return logits
-
-
-DEGENERATE_LOGITS = {
-    "one item": torch.randn(1, 10, generator=torch.Generator().manual_seed(0)),
-    "fewer items than classes": _one_hot(4, 10, 10, 1.0),
-    "absent classes": _one_hot(50, 10, 3, 5.0),
-    "saturated": _one_hot(50, 10, 10, 1e4),
-    "saturated, all of one class": _one_hot(50, 10, 1, 1e4),
-    "all items the same": torch.ones(50, 10),
-}
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("case", DEGENERATE_LOGITS)
-def test_f_is_finite_with_finite_gradients_where_posteriors_are_degenerate(case, dtype):
-    logits = DEGENERATE_LOGITS[case].to(dtype).requires_grad_()
-    value = posterior_log_volume(torch.log_softmax(logits, dim=1))
-    (grad,) = gradients(value, logits)
-    assert torch.isfinite(value)
-    assert torch.isfinite(grad).all()
-    assert grad.dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
-@pytest.mark.parametrize(
-    "logits",
-    [
-        torch.zeros(3, 5, 5),
-        10 * torch.eye(5).expand(3, 5, 5),
-        1e4 * torch.eye(5).expand(3, 5, 5),
-        1e4 * torch.eye(5)[:1].expand(1, 5, 5),
-    ],
-    ids=["uniform", "identical", "identity", "one answer only"],
-)
-def test_w_is_finite_with_finite_gradients_where_matrices_are_degenerate(logits, dtype):
-    logits = logits.to(dtype).clone().requires_grad_()
-    value = log_volume(confusion_second_moment(torch.softmax(logits, dim=1)))
-    (grad,) = gradients(value, logits)
-    assert torch.isfinite(value)
-    assert torch.isfinite(grad).all()
+    item, label = torch.tensor([4, 1]), torch.tensor([1, 0])
+    value = with_known_classes(log_f, item, label)
+    expected = log_f.detach().clone()
+    expected[item] = -torch.inf
+    expected[item, label] = 0
+    torch.testing.assert_close(value, expected)
+    (grad,) = gradients(value, log_f)
+    wanted = torch.ones_like(log_f)
+    wanted[item] = 0
+    torch.testing.assert_close(grad, wanted)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -429,3 +319,18 @@ def test_where_the_labels_of_items_begin_changes_nothing_but_time(problem, outli
     )
     for one, two in zip(*grads, strict=True):
         torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("outliers", [False, True])
+def test_where_labels_begin_spares_a_row_for_each_label(problem, outliers, monkeypatch):
+    Y, log_f, log_B = problem
+    counts = (Y >= 0).sum(axis=1)
+    starts = torch.from_numpy(np.cumsum(counts) - counts)
+    calls, sum_of_rows = [], _losses._sum_of_rows
+    monkeypatch.setattr(
+        _losses, "_sum_of_rows", lambda *args: calls.append(1) or sum_of_rows(*args)
+    )
+    weight = [log_weight_of(0.3, 1 / 3)] if outliers else []
+    likelihood = outlier_log_likelihood if outliers else joint_log_likelihood
+    likelihood(log_f, log_B, *observed(Y), *weight, starts=starts)
+    assert len(calls) == 2

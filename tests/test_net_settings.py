@@ -201,3 +201,11 @@ def test_a_device_that_is_not_there_is_an_error(device):
 def test_auto_is_cuda_where_there_is_one(monkeypatch, available, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     assert choose_device("auto") == expected
+
+
+@pytest.mark.parametrize("name", ["lr", "confusion_lr"])
+def test_a_rate_that_float32_does_not_hold_is_refused(name):
+    clf = CrowdClassifier(optimizer="sgd", **{name: 1e300})
+    X = np.array([[0], [1]], dtype=np.float32)
+    with pytest.raises(ValueError, match=rf"Expected {name} to be .* got 1e\+300"):
+        clf.fit(X, [[0, 1], [1, 1]])

@@ -13,7 +13,7 @@ SETTINGS = st.fixed_dictionaries(
         "regularizer": st.sampled_from(["F", "W", "trace", None]),
         "reg_strength": st.sampled_from([0.0, 1e-300, 0.02, 1e3, 1e30, 1e300]),
         "lr": st.sampled_from([1e-300, 1e-3, 10.0, 1e30]),
-        "confusion_lr": st.sampled_from([0.0, 1e-2, 100.0, 1e30]),
+        "confusion_lr": st.sampled_from([0.0, 1e-2, 100.0, 1e30, 1e300]),
         "batch_size": st.sampled_from([1, 2, 100, None]),
         "optimizer": st.sampled_from(["adam", "adamw", "sgd"]),
         "weight_decay": st.sampled_from([0.0, 1e-2, 1e30]),
