@@ -6,6 +6,10 @@ import sys
 import pytest
 import torch
 
+# What builds the site: importing some of it is running it.
+collect_ignore = [f"docs/{name}" for name in ("_extensions", "examples", "figures")]
+collect_ignore += ["docs/conf.py"]
+
 # Test processes run side by side, and small matrices gain nothing from threads.
 torch.set_num_threads(1)
 
