@@ -101,4 +101,5 @@ def _row(cells):
 
 def setup(app):
     app.add_directive("results-table", ResultsTable)
+    app.add_css_file("results.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
