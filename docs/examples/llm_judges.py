@@ -1,4 +1,8 @@
-"""LLM judges as annotators of short texts: whom to trust, and what to do next.
+"""
+LLM judges as annotators of short texts
+=======================================
+
+Whom to trust, and what to do next::
 
     python docs/examples/llm_judges.py [--out DIR]       # a minute
 
@@ -140,7 +144,7 @@ def labels_of(table, n_messages):
 
 
 def main(argv=None):
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[1])
     arguments.add_argument("--out", type=Path, default=Path("llm_judges"))
     arguments.add_argument("--messages", type=int, default=600)
     arguments.add_argument("--epochs", type=int, default=50)
