@@ -92,12 +92,8 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/real_labels.py
 
-$(FUZZ)/ready: requirements-dev.txt requirements-fuzz.txt setup.cfg pyproject.toml
-	$(PYTHON) -m venv --clear $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --requirement requirements-dev.txt \
-		--requirement requirements-fuzz.txt
-	$(FUZZ)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $(FUZZ)/ready
+$(FUZZ)/ready: requirements-fuzz.txt requirements-dev.txt setup.cfg pyproject.toml
+	$(make-environment)
 
 fuzz: $(FUZZ)/ready
 	$(FUZZ)/bin/python tests/fuzz/readers.py $(READER) $(SECONDS_EACH)

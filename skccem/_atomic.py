@@ -6,7 +6,9 @@ import secrets
 from pathlib import Path
 
 # A full disk, a used up quota, a file larger than is allowed.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = [errno.ENOSPC, errno.EFBIG]
+# Windows has no quotas of this kind.
+_NO_ROOM += [errno.EDQUOT] if hasattr(errno, "EDQUOT") else []
 
 
 def write_files(writers):

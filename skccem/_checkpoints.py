@@ -135,10 +135,17 @@ class NetCheckpoint:
                 # Of another network, though it is called the same.
                 return False
             set_net_state(net, stored["state"])
-        except (LookupError, TypeError, AttributeError, RuntimeError) as error:
-            raise _of_no_use(self._path, error) from error
-        except ValueError as error:
-            raise _of_no_use(self._path, error) from error
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            ValueError,
+        ) as error:
+            raise ValueError(
+                f"Expected a checkpoint that this fit wrote, but {self._path} is of no "
+                f"use: {error}. Remove it to begin anew."
+            ) from error
         return stored["ended"]
 
     def epoch_ended(self, net):
@@ -180,10 +187,3 @@ class NetCheckpoint:
 def _start_of(net):
     """What tells a net, at its start, from others of the same fit."""
     return fingerprint(net.module_, net.criterion_, net.max_epochs)
-
-
-def _of_no_use(path, why):
-    return ValueError(
-        f"Expected a checkpoint that this fit wrote, but {path} is of no use: {why}. "
-        "Remove it to begin anew."
-    )

@@ -26,12 +26,12 @@ from ._fitting import (
     burn_in_epochs,
     checked_items,
     keep_results,
-    learned_annotators,
     start_log_confusion,
     unchanged_if_it_fails,
     warn_interrupted,
 )
 from ._gold import certain, check_gold, with_gold
+from ._learned_annotators import learned_annotators
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
 from ._onnx import OnnxMethods
 from ._outliers import class_proba

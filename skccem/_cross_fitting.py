@@ -15,7 +15,8 @@ from ._calibration import HeldOutLabels, sharpen
 from ._callbacks import HeldOutScore, stop_early
 from ._em import e_step
 from ._features import number_type
-from ._fitting import Annotators, new_backbone, new_network
+from ._fitting import new_backbone, new_network
+from ._learned_annotators import Annotators
 from ._net_settings import new_net
 from ._outliers import answered_proba
 from ._probability import (

@@ -134,15 +134,15 @@ class _Inside:
 @contextmanager
 def _restored():
     if getattr(_Inside.this_thread, "is_inside", False):
-        before = _get_states()
+        before = generator_states("cpu")
         try:
             yield
         finally:
-            _set_states(*before)
+            set_generator_states(before, "cpu")
         return
     with _Inside.lock:
         if _Inside.n_threads == 0:
-            _Inside.before = _get_states()
+            _Inside.before = generator_states("cpu")
         _Inside.n_threads += 1
     _Inside.this_thread.is_inside = True
     try:
@@ -152,16 +152,7 @@ def _restored():
         with _Inside.lock:
             _Inside.n_threads -= 1
             if _Inside.n_threads == 0:
-                _set_states(*_Inside.before)
-
-
-def _get_states():
-    return np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-
-
-def _set_states(of_numpy, of_torch):
-    np.random.set_state(of_numpy)  # noqa: NPY002
-    torch.set_rng_state(of_torch)
+                set_generator_states(_Inside.before, "cpu")
 
 
 @contextmanager

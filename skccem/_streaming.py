@@ -15,11 +15,10 @@ from ._fitting import (
     checked_items,
     keep_results,
     start_log_confusion,
-    trained_annotators,
     unchanged_if_it_fails,
-    with_pooled,
 )
 from ._identifiers import as_identifiers, check_classes, concatenate, positions_of
+from ._learned_annotators import trained_annotators, with_pooled
 from ._net_settings import check_settings, choose_device
 from ._optimizer_state import take_over
 from ._outliers import class_proba

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._calibration import HeldOutLabels
 from skccem._cross_fitting import make_parts, predict_part, update_annotators
-from skccem._fitting import Annotators
+from skccem._learned_annotators import Annotators
 from skccem._trained_items import LabelledItems
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 

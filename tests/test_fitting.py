@@ -8,12 +8,12 @@ from skccem import CrowdClassifier, CrowdLabels
 from skccem._fitting import (
     accepted_dtypes,
     burn_in_epochs,
-    learned_annotators,
     new_backbone,
     new_network,
     precision_of,
     start_log_confusion,
 )
+from skccem._learned_annotators import learned_annotators
 from skccem._net_settings import new_net
 from skccem._processes import Processes
 from skccem._random_state import seeded
