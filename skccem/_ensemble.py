@@ -18,7 +18,7 @@ from ._cross_fitting import make_parts, predict_part, update_annotators
 from ._gold import certain
 from ._outliers import class_proba
 from ._probability import log_sum_exp
-from ._random_state import reproducible
+from ._random_state import reproducible, seed_again
 from ._refitting import PosteriorDataset, train_on_posterior
 
 
@@ -154,8 +154,11 @@ def predict_with_all(estimator, nets, X, items=None):
     ndarray of shape (n_samples, n_classes)
     """
     log_posteriors = []
-    for net in nets:
-        with reproducible(estimator.module, net.seed, net.device):
+    first = nets[0]
+    # Once for all: finding and restoring the global generators takes as long as a row.
+    with reproducible(estimator.module, first.seed, first.device):
+        for net in nets:
+            seed_again(net.seed, net.device)
             log_posteriors.append(net.predict_log_posterior(X, items))
     return mean_log_posterior(log_posteriors)
 
