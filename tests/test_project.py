@@ -47,6 +47,30 @@ def test_the_lock_pins_every_package_that_is_used():
     assert not re.search(r"^[^#\n]*[^=]=[^=]|[<>~]", lock)
 
 
+def test_the_oldest_versions_are_those_that_are_declared():
+    config = ConfigParser()
+    config.read_string(read("setup.cfg"))
+    extras = config["options.extras_require"]
+    lists = [config["options"]["install_requires"], *extras.values()]
+    minimum = {
+        name: version.removesuffix(".0")
+        for name, version in re.findall(
+            r"^([\w-]+)(?:\[.*\])?>=([\d.]+)", "\n".join(lists), re.MULTILINE
+        )
+    }
+    lock = dict(re.findall(r"^([\w-]+)==(.+)$", read("requirements-oldest.txt"), re.M))
+    # What draws the pages and the peers is not tested with old versions.
+    elsewhere = set()
+    for line in (extras["docs"] + extras["bench"]).split():
+        elsewhere.add(re.match(r"[\w-]+", line)[0])
+    # Of torch one version is tested, as the guide says.
+    del minimum["torch"]
+    assert {"numpy", "scikit-learn", "skorch", "onnx", "hypothesis"} < set(minimum)
+    for name, version in minimum.items():
+        if name in lock or name not in elsewhere:
+            assert re.fullmatch(rf"{re.escape(version)}(\.0)*", lock[name]), name
+
+
 def test_the_layout_names_every_file_and_no_other():
     named = set(re.findall(r"`(\w+\.py)`", read("CONTRIBUTING.md")))
     files = {path.name for path in (ROOT / "skccem").glob("*.py")}
