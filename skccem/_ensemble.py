@@ -7,9 +7,12 @@ networks (``_refitting``) that fit these probabilities best.
 """
 
 import copy
+import errno
 import math
+import os
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
@@ -43,6 +46,38 @@ def has_ensemble(estimator, crowd, used):
         or estimator.accelerator is not None
     )
     return crowd and not alone and len(used) > 1
+
+
+def check_mapped_files(estimator, X):
+    """Raise if worker processes will not find the file that an array is mapped from.
+
+    joblib sends them its name; this process can read a file that is removed.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Raises
+    ------
+    FileNotFoundError
+        If there will be workers, and a file is gone.
+    """
+    if effective_n_jobs(estimator.n_jobs) == 1:
+        return
+    for part in X.values() if isinstance(X, dict) else [X]:
+        # Checks return plain arrays on top of the mapped one.
+        while part is not None and not isinstance(part, np.memmap):
+            part = getattr(part, "base", None)
+        path = getattr(part, "filename", None)
+        if path is not None and not os.path.exists(path):
+            raise FileNotFoundError(
+                errno.ENOENT,
+                "Expected the file that X is mapped from, which the worker processes "
+                f"of n_jobs={estimator.n_jobs} open too; it is gone. Put it back, or "
+                "use n_jobs=1",
+                os.fspath(path),
+            )
 
 
 def train_ensemble(
