@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import skccem
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,6 +27,14 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
     assert clf.confusion_matrices_.shape == (5, 3, 3)
     exec(second, names)
     assert (tmp_path / "report.html").exists()
+
+
+def test_version_and_date_agree_with_the_changes_and_the_citation():
+    heading = re.search(r"^([\d.]+) \(([\d-]+)\)$", read("CHANGES.rst"), re.MULTILINE)
+    lines = dict(re.findall(r"^(\S+): (.+)$", read("CITATION.cff"), re.MULTILINE))
+    cited = lines["version"], lines["date-released"].strip('"')
+    assert heading.groups() == cited
+    assert cited[0] == skccem.__version__
 
 
 def test_the_commit_hook_has_the_version_of_ruff_in_the_lock():
