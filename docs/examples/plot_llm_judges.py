@@ -148,8 +148,8 @@ def ask(judge, text, rng):
 
 
 # %%
-# The answers go into a table with a row a label, which
-# :class:`~skccem.CrowdLabels` reads; :doc:`/guide/labels` has its other forms.
+# The answers go into a table with a row a label, which :class:`~skccem.CrowdLabels`
+# reads; :doc:`/guide/labels` has its other forms.
 
 
 def collect(pairs):
@@ -216,9 +216,9 @@ ranking = AnnotatorRankingDisplay.from_report(judged, ax=ax)
 
 # %%
 # The intervals of the two large judges overlap, and so do those of the two medium ones:
-# there the price may decide. "broken parser" answers as dice do, and can go.
-# "mixed-up prompt" is right on half of the messages only, but look at how it errs,
-# beside one that prefers a topic:
+# there the price may decide. "broken parser" answers as dice do, and can go. "mixed-up
+# prompt" is right on half of the messages only, but look at how it errs, beside one
+# that prefers a topic:
 
 shown = ConfusionMatricesDisplay.from_estimator(
     clf, annotators=["small, eager", "mixed-up prompt"]
