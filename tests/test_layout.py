@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "docs" / "_extensions"))
 
-from layout import PACKAGE, WHOLE, read_imports, read_layers
+from layout import PACKAGE, ROOT, WHOLE, read_imports, read_layers
 
 # Imports, within functions, from what is made of all the others.
 EXCEPTIONS = {
@@ -142,3 +142,25 @@ def test_a_circle_in_a_row_is_found(package):
     imports = package(a="from .b import x", b="def f():\n    from .a import x")
     assert not wrong_imports(LAYERS, imports)
     assert set(cycle(imports)) == {"a", "b"}
+
+
+def test_the_arrows_of_the_picture_point_upward_and_imply_every_import(monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "figures"))
+    from layers import needed_arrows
+
+    layers, imports = read_layers(), read_imports()
+    place = {
+        module: position
+        for position, layer in enumerate(layers)
+        for row in layer.rows
+        for module in row
+    }
+    arrows = needed_arrows(layers, imports)
+    assert all(imported < importer for importer, imported in arrows)
+    reached = {position: {position} for position in range(len(layers))}
+    for importer, imported in arrows:
+        reached[importer] |= reached[imported]
+    for module, imported in imports.items():
+        for other in imported & set(place):
+            assert module == WHOLE or place[other] in reached[place[module]]
