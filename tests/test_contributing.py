@@ -116,7 +116,7 @@ def test_the_baseline_of_the_page_recovers_accuracies_of_classes():
         truth, names["class_coin_confusion"](accuracy), p=0.9, random_state=0
     )
     model = names["ClassCoinDawidSkene"](random_state=0).fit(Y)
-    np.testing.assert_allclose(model.accuracies_, accuracy, atol=0.06)
+    np.testing.assert_allclose(model.class_accuracies_, accuracy, atol=0.06)
     assert (np.diff(model.history_) > -1e-9).all()
 
 
