@@ -301,7 +301,13 @@ class CrowdLabels:
         return np.bincount(self.indices, minlength=self.n_annotators)
 
     def row_indices(self):
-        """The item of each label as a row number, shape (n_labels,)."""
+        """The item of each label as a row number.
+
+        Returns
+        -------
+        rows : int ndarray of shape (n_labels,)
+            Ascending, and aligned with `indices` and `codes`.
+        """
         return np.repeat(np.arange(self.n_samples), self.labels_per_item)
 
     def __len__(self):
@@ -321,6 +327,7 @@ class CrowdLabels:
         Returns
         -------
         labels : CrowdLabels
+            With these annotators, in the order in which they are given.
 
         Examples
         --------
@@ -380,6 +387,7 @@ class CrowdLabels:
         Returns
         -------
         table : DataFrame
+            With one row a label, item by item.
 
         Raises
         ------

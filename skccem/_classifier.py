@@ -469,6 +469,7 @@ class CrowdClassifier(
         Returns
         -------
         self : CrowdClassifier
+            Fitted estimator.
 
         Raises
         ------
@@ -595,6 +596,7 @@ class CrowdClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classes_[self._log_posterior(X).argmax(axis=1)]

@@ -44,6 +44,7 @@ class CrowdMethods:
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            ``log f(x)``; ``-inf`` where a class has probability zero.
         """
         check_is_fitted(self)
         return self._log_posterior(X)
@@ -75,6 +76,7 @@ class CrowdMethods:
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]

@@ -45,6 +45,7 @@ def get_data_home(data_home=None):
     Returns
     -------
     data_home : pathlib.Path
+        The directory, which may not exist yet.
 
     Examples
     --------

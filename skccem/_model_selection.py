@@ -244,6 +244,7 @@ class CrowdClassifierCV(
         Returns
         -------
         self : CrowdClassifierCV
+            Fitted search.
 
         Raises
         ------
@@ -315,6 +316,7 @@ class CrowdClassifierCV(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.best_estimator_.predict(X)

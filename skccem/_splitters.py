@@ -118,6 +118,7 @@ class LabelKFold:
         Returns
         -------
         int
+            That of the folds.
         """
         return self.n_splits
 

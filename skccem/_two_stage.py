@@ -185,6 +185,7 @@ class TwoStageClassifier(
         Returns
         -------
         self : TwoStageClassifier
+            The estimator itself.
 
         Raises
         ------
@@ -222,6 +223,7 @@ class TwoStageClassifier(
         Returns
         -------
         self : TwoStageClassifier
+            Fitted estimator.
 
         Raises
         ------
@@ -294,6 +296,7 @@ class TwoStageClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classifier_.predict(X)

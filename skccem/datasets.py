@@ -109,6 +109,7 @@ def fetch_labelme(*, data_home=None, download_if_missing=True, return_X_Y=False)
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -168,6 +169,7 @@ def fetch_music(*, data_home=None, download_if_missing=True, return_X_Y=False):
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -230,6 +232,7 @@ def fetch_sentiment(*, data_home=None, download_if_missing=True, return_X_Y=Fals
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -293,6 +296,7 @@ def fetch_cifar10n(*, data_home=None, download_if_missing=True, return_X_Y=False
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _WIDTH = 88
 class IdentifiabilityReport:
     """What `identifiability_report` found.
 
-    Attributes
+    Parameters
     ----------
     verdict : {"identified", "doubtful", "not identified"}
         "identified" if all deciding checks pass; "doubtful" if one fails, but recovery
@@ -62,7 +62,7 @@ class IdentifiabilityReport:
 
     @property
     def identified(self):
-        """bool : Whether the verdict is "identified"."""
+        """Whether the verdict is "identified"."""
         return self.verdict == "identified"
 
     def __str__(self):

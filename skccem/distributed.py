@@ -100,8 +100,9 @@ class DaskDawidSkene(DawidSkene):
 
     Parameters
     ----------
-    max_iter, tol, smoothing, smoothing_target, n_init, classes, random_state, verbose
-        As of `DawidSkene`. The random starts of ``n_init > 1`` depend on the parts.
+    max_iter, tol, smoothing, smoothing_target, n_init : as of `DawidSkene`
+        The random starts of ``n_init > 1`` depend on the parts.
+    classes, random_state, verbose : as of `DawidSkene`
 
     Attributes
     ----------
