@@ -12,7 +12,7 @@ READER ?= all
 SECONDS_EACH ?= 40
 
 .PHONY: help setup test test-slow test-all test-oldest lint format coverage mutants docs \
-	demo bench fuzz clean
+	dist demo bench fuzz clean
 
 help:
 	@echo "make test      lint, format check, tests and doctests"
@@ -21,6 +21,7 @@ help:
 	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
 	@echo "               then a comparison of methods (SKCCEM_DATA: and on real crowds)"
 	@echo "make docs      the site, in docs/_build/html"
+	@echo "make dist      the source archive and the wheel of a release, checked, in dist/"
 	@echo "make bench     accuracy on real crowds; needs SKCCEM_DATA=<directory of labelme.npz and music.npz>"
 	@echo "make fuzz      mutated files for every reader of files, or READER=labels-csv, each for"
 	@echo "               SECONDS_EACH=40; findings are written to fuzz/"
@@ -84,6 +85,14 @@ format: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+
+# By the setuptools of the lock. twine takes any Markdown, so the README is rendered as well.
+dist: $(READY)
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m readme_renderer README.md > /dev/null
+	$(BIN)/check-wheel-contents dist/*.whl
 
 demo: $(READY)
 	$(BIN)/skccem demo --out demo

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 # A full disk, a used up quota, a file larger than is allowed.
@@ -17,7 +18,8 @@ def write_files(writers):
     Each is written to a temporary file in its own directory and reaches the disk before
     any takes its name, so that an error leaves what was there before as it was. Only a
     crash between two renames can leave some old and some new. A file that is replaced
-    keeps its permissions, and a new one has those of any new file.
+    keeps its permissions, and a new one has those of any new file. Directories that are
+    not there are made, and removed again after an error.
 
     Parameters
     ----------
@@ -41,13 +43,13 @@ def write_files(writers):
     ...     path.read_text()
     'hello'
     """
-    staged = []
+    staged, new_directories = [], []
     try:
         for path, write in writers.items():
             check_writable(path)
             # A link keeps pointing to the file that it names.
             target = Path(os.path.realpath(path))
-            target.parent.mkdir(parents=True, exist_ok=True)
+            new_directories += _make_directories(target.parent)
             name = f".{target.stem}-{secrets.token_hex(8)}{target.suffix}"
             temporary = target.with_name(name)
             staged.append((temporary, target))
@@ -61,9 +63,21 @@ def write_files(writers):
         if hasattr(os, "O_DIRECTORY"):
             for directory in {target.parent for _, target in staged}:
                 _flush(directory, os.O_RDONLY)
+        new_directories.clear()
     finally:
         for temporary, _ in staged:
             temporary.unlink(missing_ok=True)
+        for directory in reversed(new_directories):
+            # Unless others have put something there meanwhile.
+            with suppress(OSError):
+                directory.rmdir()
+
+
+def _make_directories(directory):
+    """Make a directory and those above it; those that are new, the outermost first."""
+    missing = [place for place in (directory, *directory.parents) if not place.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
 
 
 def check_writable(path):

@@ -20,7 +20,12 @@ from ._callbacks import make_callbacks
 from ._checkpoints import fit_checkpoints
 from ._coupled_net import coupled_net
 from ._crowd_methods import OutlierMethods
-from ._ensemble import has_ensemble, predict_with_all, train_ensemble
+from ._ensemble import (
+    check_mapped_files,
+    has_ensemble,
+    predict_with_all,
+    train_ensemble,
+)
 from ._features import check_lengths, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -477,7 +482,8 @@ class CrowdClassifier(
         KeyboardInterrupt
             If the user asks for it, unless `on_interrupt` is "keep".
         OSError
-            If checkpoints can't be written.
+            If checkpoints can't be written, or the file that `X` is mapped from is
+            gone, which worker processes would open.
 
         Warns
         -----
@@ -515,6 +521,8 @@ class CrowdClassifier(
 
         checkpoints = fit_checkpoints(self, device, X, labels, weight, gold)
         ensemble = has_ensemble(self, crowd, used)
+        if ensemble:
+            check_mapped_files(self, X)
         rng = random_generator(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         train_set, valid_set, trained = new_datasets(

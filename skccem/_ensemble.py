@@ -7,9 +7,12 @@ networks (``_refitting``) that fit these probabilities best.
 """
 
 import copy
+import errno
 import math
+import os
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
@@ -18,7 +21,7 @@ from ._cross_fitting import make_parts, predict_part, update_annotators
 from ._gold import certain
 from ._outliers import class_proba
 from ._probability import log_sum_exp
-from ._random_state import reproducible
+from ._random_state import reproducible, seed_again
 from ._refitting import PosteriorDataset, train_on_posterior
 
 
@@ -43,6 +46,38 @@ def has_ensemble(estimator, crowd, used):
         or estimator.accelerator is not None
     )
     return crowd and not alone and len(used) > 1
+
+
+def check_mapped_files(estimator, X):
+    """Raise if worker processes will not find the file that an array is mapped from.
+
+    joblib sends them its name; this process can read a file that is removed.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+    X : ndarray, CSR, dict of arrays, or torch Dataset
+
+    Raises
+    ------
+    FileNotFoundError
+        If there will be workers, and a file is gone.
+    """
+    if effective_n_jobs(estimator.n_jobs) == 1:
+        return
+    for part in X.values() if isinstance(X, dict) else [X]:
+        # Checks return plain arrays on top of the mapped one.
+        while part is not None and not isinstance(part, np.memmap):
+            part = getattr(part, "base", None)
+        path = getattr(part, "filename", None)
+        if path is not None and not os.path.exists(path):
+            raise FileNotFoundError(
+                errno.ENOENT,
+                "Expected the file that X is mapped from, which the worker processes "
+                f"of n_jobs={estimator.n_jobs} open too; it is gone. Put it back, or "
+                "use n_jobs=1",
+                os.fspath(path),
+            )
 
 
 def train_ensemble(
@@ -154,8 +189,11 @@ def predict_with_all(estimator, nets, X, items=None):
     ndarray of shape (n_samples, n_classes)
     """
     log_posteriors = []
-    for net in nets:
-        with reproducible(estimator.module, net.seed, net.device):
+    first = nets[0]
+    # Once for all: finding and restoring the global generators takes as long as a row.
+    with reproducible(estimator.module, first.seed, first.device):
+        for net in nets:
+            seed_again(net.seed, net.device)
             log_posteriors.append(net.predict_log_posterior(X, items))
     return mean_log_posterior(log_posteriors)
 

@@ -46,7 +46,7 @@ class OnnxMethods:
         Raises
         ------
         ImportError
-            If onnx or onnxscript is not installed.
+            If onnx or onnxscript is not installed, or is too old for this torch.
         NotFittedError
             If the estimator is not fitted.
         ValueError
@@ -243,6 +243,11 @@ def _graph(classifier, parts, names):
                 opset_version=_OPSET,
                 verbose=False,
             )
+        except ImportError as error:
+            raise ImportError(
+                f"Expected an onnxscript that knows torch {torch.__version__}, but: "
+                f"{error}. Install a later one: pip install --upgrade onnxscript."
+            ) from error
         # Whatever the module does reaches torch's tracer, which raises nearly anything.
         except Exception as error:
             raise ValueError(

@@ -37,24 +37,34 @@ def seeded(seed, device):
     device : str
         Generators of other devices than this one and the CPU are not touched.
     """
-    with _restored():
-        np.random.seed(seed)  # noqa: NPY002 - it is what is restored
-        with _torch_seeded(seed, device):
-            yield
+    with _restored(), _forked(device):
+        seed_again(seed, device)
+        yield
 
 
-@contextmanager
-def _torch_seeded(seed, device):
-    kind = torch.device(device).type
-    if kind == "cpu":
+def seed_again(seed, device):
+    """Seed the global generators in a context of ``seeded``, which restores them.
+
+    Parameters
+    ----------
+    seed : int
+    device : str
+        That of the context.
+    """
+    np.random.seed(seed)  # noqa: NPY002 - it is what is restored
+    if torch.device(device).type == "cpu":
         # torch.manual_seed would seed the accelerators as well.
         torch.default_generator.manual_seed(seed)
-        yield
-        return
-    devices = range(getattr(torch, kind).device_count())
-    with torch.random.fork_rng(devices=devices, device_type=kind):
+    else:
         torch.manual_seed(seed)
-        yield
+
+
+def _forked(device):
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return nullcontext()
+    devices = range(getattr(torch, kind).device_count())
+    return torch.random.fork_rng(devices=devices, device_type=kind)
 
 
 class TrainingDraws:

@@ -72,3 +72,14 @@ def test_permissions_stay_and_new_files_have_the_usual_ones(tmp_path):
     write_files({old: write, new: write})
     assert old.stat().st_mode & 0o777 == 0o640
     assert new.stat().st_mode == usual.stat().st_mode
+
+
+def test_an_error_takes_directories_that_were_made_away_again(tmp_path):
+    def fail(path):
+        raise RuntimeError("no")
+
+    (tmp_path / "there").mkdir()
+    with pytest.raises(RuntimeError):
+        write_files({tmp_path / "there" / "a" / "b" / "file.txt": fail})
+    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
+    assert not any((tmp_path / "there").iterdir())

@@ -307,6 +307,15 @@ def test_without_onnx_it_says_what_to_install(fitted, file, monkeypatch, missing
         fitted.to_onnx(file)
 
 
+def test_an_onnxscript_that_is_older_than_torch_is_named(fitted, file, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ModuleNotFoundError("No module named 'onnxscript._apis.torch_99'")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(ImportError, match="pip install --upgrade onnxscript"):
+        fitted.to_onnx(file)
+
+
 def test_a_failure_leaves_the_old_file(fitted, file, monkeypatch):
     file.write_text("old")
 
