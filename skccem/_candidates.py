@@ -9,12 +9,11 @@ from scipy.stats import rankdata
 from sklearn.base import clone
 
 from ._calibration import calibrated_log_likelihood
+from ._crowd_loss import LIKELIHOODS
 from ._fitting import burn_in_epochs
 from ._outliers import check_outlier_share
 from ._splitters import take_items
 from .exceptions import UnusedDataWarning
-
-_LIKELIHOODS = ("marginal", "joint")
 
 
 def make_candidates(estimator, likelihoods, strengths):
@@ -38,10 +37,10 @@ def make_candidates(estimator, likelihoods, strengths):
         whose strength it could be, or outliers meet the marginal likelihood.
     """
     likelihoods = [estimator.likelihood] if likelihoods is None else list(likelihoods)
-    unknown = [name for name in likelihoods if name not in _LIKELIHOODS]
+    unknown = [name for name in likelihoods if name not in LIKELIHOODS]
     if unknown or not likelihoods or len(set(likelihoods)) < len(likelihoods):
         raise ValueError(
-            f"Expected likelihoods to be some of {', '.join(_LIKELIHOODS)}, each once, "
+            f"Expected likelihoods to be some of {', '.join(LIKELIHOODS)}, each once, "
             f"got {likelihoods}."
         )
     for likelihood in likelihoods:

@@ -19,6 +19,7 @@ from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
 from ._checkpoints import fit_checkpoints
 from ._coupled_net import coupled_net
+from ._crowd_loss import LIKELIHOODS, REGULARIZERS
 from ._crowd_methods import OutlierMethods
 from ._ensemble import (
     check_mapped_files,
@@ -324,8 +325,8 @@ class CrowdClassifier(
             Interval(Integral, 1, None, closed="left"),
         ],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "likelihood": [StrOptions({"marginal", "joint"})],
-        "regularizer": [StrOptions({"F", "W", "trace"}), None],
+        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "regularizer": [StrOptions(set(REGULARIZERS)), None],
         "reg_strength": [Interval(Real, 0, None, closed="left")],
         "outlier_share": [
             Interval(Real, 0, 1, closed="left"),

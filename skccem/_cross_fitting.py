@@ -13,6 +13,7 @@ import numpy as np
 from ._batches import CrowdDataset, annotator_shares
 from ._calibration import HeldOutLabels, sharpen
 from ._callbacks import HeldOutScore, stop_early
+from ._crowd_loss import REGULARIZERS
 from ._em import e_step
 from ._features import number_type
 from ._fitting import new_backbone, new_network
@@ -102,8 +103,9 @@ def predict_part(
         ("early_stopping", stop_early("held_out_score", patience)),
     ]
     changes = {"max_epochs": max_epochs}
-    if estimator.regularizer != "F":
-        # Of the matrices, which are not trained.
+    name = estimator.regularizer
+    if name is not None and REGULARIZERS[name].of_matrices:
+        # Which are not trained.
         changes["criterion__regularizer"] = None
     with reproducible(estimator.module, seed, device):
         network = new_network(

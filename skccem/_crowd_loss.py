@@ -1,6 +1,11 @@
-"""The loss of a batch of crowd labels, and its regularisers."""
+"""The loss of a batch of crowd labels, and its regularisers.
 
+`LIKELIHOODS` and `REGULARIZERS` have what ``CrowdClassifier`` knows by name.
+"""
+
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -20,6 +25,52 @@ from ._losses import (
 from ._row_optimizers import put_rows, take_rows
 
 
+class Likelihood(NamedTuple):
+    """A likelihood of `_losses`."""
+
+    function: Callable
+    # Whether it has a value for each item, and takes where the labels of each begin.
+    # Otherwise it has one for each label.
+    of_items: bool
+
+
+class Regularizer(NamedTuple):
+    """What is added to the loss, times `reg_strength`."""
+
+    # Of the loss, the log-posteriors, the probabilities of answers and the target.
+    penalty: Callable
+    # Whether it is of the matrices, which every process has and which not every net
+    # trains, and not of the posteriors.
+    of_matrices: bool
+
+
+def _posterior_volume(loss, log_posterior, proba, target):
+    add_up = None if loss.processes is None else loss.processes.sum
+    return -posterior_log_volume(log_posterior, target.get("weight"), add_up=add_up)
+
+
+def _matrix_volume(loss, log_posterior, proba, target):
+    share = target.get("annotator_share")
+    if share is None:
+        return -log_volume(confusion_second_moment(proba))
+    return -log_volume(loss.running_moment(proba, target["annotators"], share))
+
+
+def _trace(loss, log_posterior, proba, target):
+    return mean_trace(proba, target.get("annotator_share"))
+
+
+LIKELIHOODS = {
+    "marginal": Likelihood(marginal_log_likelihood, of_items=False),
+    "joint": Likelihood(joint_log_likelihood, of_items=True),
+}
+REGULARIZERS = {
+    "F": Regularizer(_posterior_volume, of_matrices=False),
+    "W": Regularizer(_matrix_volume, of_matrices=True),
+    "trace": Regularizer(_trace, of_matrices=True),
+}
+
+
 class CrowdLoss(nn.Module):
     """Mean negative log-likelihood per label, plus the regulariser while training.
 
@@ -32,8 +83,10 @@ class CrowdLoss(nn.Module):
 
     Parameters
     ----------
-    likelihood : {"marginal", "joint"}
-    regularizer : {None, "F", "W", "trace"}
+    likelihood : str
+        One of `LIKELIHOODS`.
+    regularizer : str or None
+        One of `REGULARIZERS`.
     reg_strength : float
     """
 
@@ -85,20 +138,20 @@ class CrowdLoss(nn.Module):
             target["label"],
         )
         full = self.training and not self.burn_in
-        per_row = weight
+        regularizer = None
+        if full and self.regularizer is not None:
+            regularizer = REGULARIZERS[self.regularizer]
+        likelihood, of_items = LIKELIHOODS[self.likelihood if full else "marginal"]
         if full and log_weight:
-            likelihood = partial(
-                outlier_log_likelihood,
-                log_weight=log_weight[0],
-                starts=target.get("starts"),
-            )
-        elif full and self.likelihood == "joint":
-            likelihood = partial(joint_log_likelihood, starts=target.get("starts"))
-        else:
-            likelihood = marginal_log_likelihood
-            per_row = None if weight is None else weight[item]
+            likelihood = partial(outlier_log_likelihood, log_weight=log_weight[0])
+            of_items = True
+        per_row = weight
+        if of_items:
+            likelihood = partial(likelihood, starts=target.get("starts"))
+        elif weight is not None:
+            per_row = weight[item]
         proba = None
-        if full and self.regularizer in ("W", "trace"):
+        if regularizer is not None and regularizer.of_matrices:
             log_likelihood, proba = likelihood(*arguments, return_proba=True)
         else:
             log_likelihood = likelihood(*arguments)
@@ -117,8 +170,8 @@ class CrowdLoss(nn.Module):
                 n_labels = n_labels + weight[gold[0]].sum()
             log_likelihood = log_likelihood + said.sum()
         penalty = None
-        if full and self.regularizer is not None:
-            penalty = self._penalty(log_posterior, proba, target)
+        if regularizer is not None:
+            penalty = regularizer.penalty(self, log_posterior, proba, target)
         if self.training and self.processes is not None:
             loss = self._loss_of_all(log_likelihood, n_labels, penalty, log_weight)
         else:
@@ -141,25 +194,13 @@ class CrowdLoss(nn.Module):
         local = log_likelihood * (-self.processes.count / n_labels_of_all)
         if penalty is not None:
             value = value + self.reg_strength * penalty.detach()
-            # The other regularisers are of matrices, which every process has.
-            n_parts = self.processes.count if self.regularizer == "F" else 1
+            # Every process has the matrices, but posteriors of its part alone.
+            of_matrices = REGULARIZERS[self.regularizer].of_matrices
+            n_parts = 1 if of_matrices else self.processes.count
             local = local + n_parts * self.reg_strength * penalty
         # A parameter without a gradient would be missed.
         local = local + sum(0 * part.sum() for part in log_weight)
         return local + (value - local.detach())
-
-    def _penalty(self, log_posterior, proba, target):
-        if self.regularizer == "F":
-            add_up = None if self.processes is None else self.processes.sum
-            return -posterior_log_volume(
-                log_posterior, target.get("weight"), add_up=add_up
-            )
-        share = target.get("annotator_share")
-        if self.regularizer == "trace":
-            return mean_trace(proba, share)
-        if share is None:
-            return -log_volume(confusion_second_moment(proba))
-        return -log_volume(self.running_moment(proba, target["annotators"], share))
 
 
 class RunningMoment(nn.Module):

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from skccem import CrowdClassifier, CrowdLabels
+from skccem._crowd_loss import LIKELIHOODS, REGULARIZERS
 from skccem._probability import joint_log_likelihood
 from skccem.exceptions import UnusedDataWarning
 from skccem.metrics import confusion_matrix_error
@@ -83,8 +84,8 @@ def linear_of_five(n_features, n_classes):
 # What is learned
 
 
-@pytest.mark.parametrize("likelihood", ["marginal", "joint"])
-@pytest.mark.parametrize("regularizer", [None, "F", "W", "trace"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("regularizer", [None, *REGULARIZERS])
 def test_recovers_classes_and_annotators_without_truth(likelihood, regularizer):
     accuracy, error = [], []
     for seed in range(3):
@@ -553,7 +554,7 @@ def test_early_stopping_stops_and_keeps_the_best_weights(crowd):
     assert np.argmax(held_out) < clf.n_iter_ - 1
 
 
-@pytest.mark.parametrize("regularizer", ["F", "W", "trace"])
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
 def test_the_burn_in_is_ccem_alone(crowd, regularizer):
     X, Y, _ = crowd
     ccem = small(likelihood="marginal", regularizer=None).fit(X, Y)

@@ -5,7 +5,7 @@ from torch import nn
 
 from skccem import CrowdClassifier
 from skccem._batches import CrowdDataset, EvenBatches, annotator_shares
-from skccem._crowd_loss import CrowdLoss, RunningMoment
+from skccem._crowd_loss import REGULARIZERS, CrowdLoss, RunningMoment
 from skccem._losses import confusion_second_moment, log_volume
 from skccem._network import CrowdNetwork
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
@@ -41,7 +41,9 @@ def test_the_running_moment_is_that_of_all_matrices_as_last_seen():
         torch.testing.assert_close(moment, confusion_second_moment(matrices))
 
 
-@pytest.mark.parametrize("regularizer", ["W", "trace"])
+@pytest.mark.parametrize(
+    "regularizer", [name for name, kind in REGULARIZERS.items() if kind.of_matrices]
+)
 def test_gradients_through_batches_are_on_average_those_of_all(crowd, regularizer):
     X, _, labels = crowd
     start = random_proba(0).transpose(1, 2).log()
@@ -71,7 +73,7 @@ def test_gradients_through_batches_are_on_average_those_of_all(crowd, regularize
 
 
 @pytest.mark.parametrize("few", [True, False])
-@pytest.mark.parametrize("regularizer", [None, "F", "W", "trace"])
+@pytest.mark.parametrize("regularizer", [None, *REGULARIZERS])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.Adam])
 def test_a_fit_that_selects_annotators_is_close_to_one_that_does_not(
     crowd, regularizer, optimizer, few, monkeypatch

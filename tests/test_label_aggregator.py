@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from aggregators import AGGREGATORS, EM_AGGREGATORS
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -22,18 +23,14 @@ from sklearn.utils.estimator_checks import (
 
 from skccem import (
     GLAD,
-    MACE,
     CrowdLabels,
-    DawidSkene,
     MajorityVote,
-    OneCoinDawidSkene,
 )
 from skccem._label_aggregator import argmax_with_random_ties
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
-EM = [DawidSkene, OneCoinDawidSkene, GLAD, MACE]
-ALL = pytest.mark.parametrize("Estimator", [MajorityVote, *EM])
-BY_EM = pytest.mark.parametrize("Estimator", EM)
+ALL = pytest.mark.parametrize("Estimator", AGGREGATORS)
+BY_EM = pytest.mark.parametrize("Estimator", EM_AGGREGATORS)
 
 
 def simulate(seed, *, n_samples=1000, n_annotators=10, n_classes=4, **params):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from skccem import _losses
+from skccem import _crowd_loss, _losses
 from skccem._losses import (
     joint_log_likelihood,
     marginal_log_likelihood,
@@ -14,7 +14,7 @@ from skccem._losses import (
 )
 
 N_ITEMS, N_ANNOTATORS = 6, 4
-LIKELIHOODS = [marginal_log_likelihood, joint_log_likelihood]
+LIKELIHOODS = [likelihood.function for likelihood in _crowd_loss.LIKELIHOODS.values()]
 
 
 @pytest.fixture(params=[2, 3, 7], ids="{} classes".format)
@@ -166,7 +166,8 @@ def test_with_one_label_an_item_marginal_and_joint_are_the_same(problem):
     annotator = torch.from_numpy(rng.integers(N_ANNOTATORS, size=N_ITEMS))
     label = torch.from_numpy(rng.integers(log_f.shape[1], size=N_ITEMS))
     marginal, joint = (
-        likelihood(log_f, log_B, item, annotator, label) for likelihood in LIKELIHOODS
+        likelihood(log_f, log_B, item, annotator, label)
+        for likelihood in (marginal_log_likelihood, joint_log_likelihood)
     )
     torch.testing.assert_close(marginal, joint)
     for one, other in zip(

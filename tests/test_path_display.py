@@ -4,7 +4,9 @@ from sklearn.exceptions import NotFittedError
 
 from skccem import CrowdClassifier, CrowdClassifierCV
 from skccem._candidates import make_results
+from skccem._crowd_loss import LIKELIHOODS
 from skccem._path_accuracy import held_out_accuracy
+from skccem._path_display import _STYLES
 from skccem.plotting import RegularizationPathDisplay
 
 
@@ -82,3 +84,9 @@ def test_the_truth_adds_the_accuracies_of_the_candidates(pyplot, crowd):
     np.testing.assert_array_equal(display.accuracy_lines_[0].get_ydata(), expected)
     with pytest.raises(ValueError, match="Expected X, Y and truth together"):
         RegularizationPathDisplay.from_estimator(search, truth=truth)
+
+
+def test_every_likelihood_has_a_style_that_differs_without_colour_too():
+    assert set(_STYLES) == set(LIKELIHOODS)
+    for key in ("marker", "linestyle"):
+        assert len({style[key] for style in _STYLES.values()}) == len(LIKELIHOODS)

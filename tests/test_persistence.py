@@ -10,21 +10,18 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from aggregators import AGGREGATORS
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skccem import (
-    GLAD,
     MACE,
     CrowdClassifier,
     CrowdLabels,
     DawidSkene,
     MajorityVote,
-    OneCoinDawidSkene,
 )
-
-AGGREGATORS = [MajorityVote, DawidSkene, OneCoinDawidSkene, GLAD, MACE]
 
 SMALL = {
     "hidden_layer_sizes": (8,),

@@ -11,18 +11,15 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from aggregators import AGGREGATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, clone
 
 import skccem
 from skccem import (
-    GLAD,
-    MACE,
     CrowdClassifier,
     CrowdClassifierCV,
-    DawidSkene,
     MajorityVote,
-    OneCoinDawidSkene,
     TwoStageClassifier,
     _pickling,
 )
@@ -41,10 +38,7 @@ ESTIMATORS = [
     ),
     # Its classifier is of another package, so that it can't be saved.
     TwoStageClassifier(random_state=0),
-    *(
-        Estimator(random_state=0)
-        for Estimator in (MajorityVote, DawidSkene, OneCoinDawidSkene, GLAD, MACE)
-    ),
+    *(Estimator(random_state=0) for Estimator in AGGREGATORS),
 ]
 NAMES = [type(estimator).__name__ for estimator in ESTIMATORS]
 

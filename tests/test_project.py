@@ -81,12 +81,6 @@ def test_the_oldest_versions_are_those_that_are_declared():
             assert re.fullmatch(rf"{re.escape(version)}(\.0)*", lock[name]), name
 
 
-def test_the_layout_names_every_file_and_no_other():
-    named = set(re.findall(r"`(\w+\.py)`", read("CONTRIBUTING.md")))
-    files = {path.name for path in (ROOT / "skccem").glob("*.py")}
-    assert named == files - {"__init__.py"}
-
-
 def test_numbers_of_real_crowds_in_the_readme_are_those_of_the_results():
     def cells_of(text):
         lines = (line[1:-1] for line in text.splitlines() if line[:1] == "|")

@@ -4,15 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from aggregators import AGGREGATORS, EM_AGGREGATORS
 from hypothesis import assume
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from strategies import code_tables, given, outcome
 
-from skccem import GLAD, MACE, CrowdLabels, DawidSkene, MajorityVote, OneCoinDawidSkene
-
-ITERATIVE = [DawidSkene, OneCoinDawidSkene, GLAD, MACE]
-ALL = [MajorityVote, *ITERATIVE]
+from skccem import GLAD, CrowdLabels, MajorityVote
 
 
 def of_some(estimators):
@@ -47,7 +45,7 @@ def arrays_of(model):
 
 
 @given(
-    of_some(ALL),
+    of_some(AGGREGATORS),
     code_tables(max_items=10),
     st.sampled_from([0.0, 1e-300, 0.1, 1e6]),
     st.lists(st.sampled_from([0.0, 1e-300, 1.0, 1e300]), min_size=10, max_size=10),
@@ -79,7 +77,7 @@ def test_any_crowd_gives_distributions_or_a_clear_error(
     assert np.isin(model.predict(labels), labels.classes).all()
 
 
-@given(of_some(ALL), code_tables(), st.randoms(use_true_random=False))
+@given(of_some(AGGREGATORS), code_tables(), st.randoms(use_true_random=False))
 def test_the_order_of_items_and_annotators_changes_nothing(kind, drawn, random):
     codes, n_classes = drawn
     labels = crowd_of(codes, n_classes)
@@ -99,7 +97,7 @@ def test_the_order_of_items_and_annotators_changes_nothing(kind, drawn, random):
     assert np.allclose(other.predict_proba(other_labels), proba[rows], atol=1e-6)
 
 
-@given(of_some(ALL), code_tables(), st.randoms(use_true_random=False))
+@given(of_some(AGGREGATORS), code_tables(), st.randoms(use_true_random=False))
 def test_the_names_of_the_classes_change_nothing(kind, drawn, random):
     codes, n_classes = drawn
     model = fitted(made(kind, max_iter=5), crowd_of(codes, n_classes))
@@ -112,7 +110,7 @@ def test_the_names_of_the_classes_change_nothing(kind, drawn, random):
     assert np.allclose(other.predict_proba(renamed)[:, names], proba, atol=1e-6)
 
 
-@given(of_some(ITERATIVE), code_tables(max_items=12))
+@given(of_some(EM_AGGREGATORS), code_tables(max_items=12))
 def test_no_iteration_lowers_the_objective(kind, drawn):
     model = fitted(made(kind), crowd_of(*drawn))
     assume(model is not None)
@@ -122,7 +120,7 @@ def test_no_iteration_lowers_the_objective(kind, drawn):
 
 
 @given(
-    of_some(ALL),
+    of_some(AGGREGATORS),
     st.integers(2, 4),
     st.integers(3, 6),
     st.lists(st.integers(0, 3), min_size=2, max_size=12),
@@ -136,7 +134,7 @@ def test_where_all_agree_the_classes_are_what_they_say(kind, n_classes, M, truth
     assert np.array_equal(model.predict(crowd_of(codes, n_classes)), truth)
 
 
-@given(of_some(ALL), code_tables(max_items=6))
+@given(of_some(AGGREGATORS), code_tables(max_items=6))
 def test_items_without_labels_have_the_class_prior(kind, drawn):
     codes, n_classes = drawn
     model = fitted(made(kind), crowd_of(codes, n_classes))
@@ -145,7 +143,7 @@ def test_items_without_labels_have_the_class_prior(kind, drawn):
     assert np.allclose(model.predict_proba(empty), model.class_prior_)
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", AGGREGATORS)
 def test_a_model_too_large_for_memory_is_refused_before_it_is_made(kind):
     labels = crowd_of(np.array([[0, 1], [1, 0]]), 3000)
     labels = labels.align(annotators=np.arange(200_000))

@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from strategies import code_tables, fewer, given, outcome
 
 from skccem import CrowdClassifier, CrowdLabels, TwoStageClassifier
+from skccem._crowd_loss import LIKELIHOODS, REGULARIZERS
 
 SETTINGS = st.fixed_dictionaries(
     {
-        "likelihood": st.sampled_from(["marginal", "joint"]),
-        "regularizer": st.sampled_from(["F", "W", "trace", None]),
+        "likelihood": st.sampled_from([*LIKELIHOODS]),
+        "regularizer": st.sampled_from([*REGULARIZERS, None]),
         "reg_strength": st.sampled_from([0.0, 1e-300, 0.02, 1e3, 1e30, 1e300]),
         "lr": st.sampled_from([1e-300, 1e-3, 10.0, 1e30]),
         "confusion_lr": st.sampled_from([0.0, 1e-2, 100.0, 1e30, 1e300]),
@@ -77,7 +78,7 @@ def test_any_settings_give_a_sound_fit_or_a_clear_error(settings, kind, drawn, d
         check_sound(clf, X, labels)
 
 
-@given(FEATURES, code_tables(max_items=10), st.sampled_from(["F", "W", "trace", None]))
+@given(FEATURES, code_tables(max_items=10), st.sampled_from([*REGULARIZERS, None]))
 def test_plain_settings_fit_every_crowd_of_two_classes(kind, drawn, regularizer):
     codes, n_classes = drawn
     labels = crowd_of(codes, n_classes)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from aggregators import AGGREGATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -10,12 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skccem import (
-    GLAD,
-    MACE,
     CrowdLabels,
-    DawidSkene,
     MajorityVote,
-    OneCoinDawidSkene,
 )
 from skccem._stages import (
     check_aggregator,
@@ -79,7 +76,7 @@ def test_seeds_go_to_what_has_none_and_differ():
 
 
 def test_every_aggregator_of_the_package_is_one_and_the_defaults_are_new():
-    for Aggregator in (DawidSkene, GLAD, MACE, MajorityVote, OneCoinDawidSkene):
+    for Aggregator in AGGREGATORS:
         check_aggregator(Aggregator())
     first, second = default_stages(), default_stages()
     assert first[0] is not second[0]

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from skccem import CrowdClassifier, CrowdLabels
+from skccem._crowd_loss import REGULARIZERS
 from skccem.exceptions import NonFiniteLossError, UnusedDataWarning
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
@@ -118,7 +119,7 @@ def test_a_new_annotator_starts_at_the_pooled_matrix(crowd):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.Adagrad])
-@pytest.mark.parametrize("regularizer", ["F", "W", "trace"])
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
 def test_calls_go_on_as_one_training_would(crowd, optimizer, regularizer):
     # Without dropout and in whole batches there is nothing random in an epoch.
     X, labels, _ = crowd

@@ -7,7 +7,7 @@ from torch import nn
 from skccem import CrowdLabels
 from skccem import _probability as dense
 from skccem._batches import CrowdDataset, EvenBatches
-from skccem._crowd_loss import CrowdLoss
+from skccem._crowd_loss import LIKELIHOODS, REGULARIZERS, CrowdLoss
 from skccem._network import CrowdNetwork, make_mlp
 from skccem._training import CrowdNet
 from skccem.exceptions import NonFiniteLossError
@@ -16,8 +16,8 @@ from skccem.simulation import make_confusion_matrices, make_crowd_labels
 N_ITEMS, N_FEATURES, N_CLASSES, N_ANNOTATORS = 31, 4, 3, 6
 COMBINATIONS = [
     (likelihood, regularizer)
-    for likelihood in ("marginal", "joint")
-    for regularizer in (None, "F", "W", "trace")
+    for likelihood in LIKELIHOODS
+    for regularizer in (None, *REGULARIZERS)
 ]
 
 
@@ -149,7 +149,7 @@ def test_sample_weights_equal_repeated_items_in_the_loss(
     torch.testing.assert_close(grads, wanted)
 
 
-@pytest.mark.parametrize("likelihood", ["marginal", "joint"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("regularizer", [None, "F"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gathering_annotators_changes_neither_loss_nor_gradients(
@@ -195,7 +195,7 @@ def test_evaluation_and_burn_in_know_no_outliers(X, labels):
     torch.testing.assert_close(criterion.eval()(network(**inputs), target), wanted)
 
 
-@pytest.mark.parametrize("likelihood", ["marginal", "joint"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_the_loss_is_the_negative_mean_per_label(X, labels, likelihood):
     network = make_network()
     inputs, target = CrowdDataset(X, labels).__getitems__(range(N_ITEMS))
@@ -279,7 +279,7 @@ def test_without_held_out_items_nothing_is_recorded_about_them(X, labels):
     assert not [key for key in net.history[0] if key.startswith("valid")]
 
 
-@pytest.mark.parametrize("likelihood", ["marginal", "joint"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_step_of_gradient_descent_goes_down_the_gradient(X, labels, likelihood):
     network, dataset = make_network(), CrowdDataset(X, labels)
     criterion = CrowdLoss(likelihood, "F", 0.01)
@@ -296,7 +296,7 @@ def test_a_step_of_gradient_descent_goes_down_the_gradient(X, labels, likelihood
     torch.testing.assert_close([p.detach() for p in network.parameters()], wanted)
 
 
-@pytest.mark.parametrize("regularizer", [None, "F", "W", "trace"])
+@pytest.mark.parametrize("regularizer", [None, *REGULARIZERS])
 def test_a_loss_that_is_not_finite_stops_training(X, labels, regularizer):
     net = make_net(
         lr=1e30,

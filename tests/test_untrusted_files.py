@@ -10,16 +10,12 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from aggregators import AGGREGATORS
 
 import skccem
 from skccem import (
-    GLAD,
-    MACE,
     CrowdClassifier,
     CrowdClassifierCV,
-    DawidSkene,
-    MajorityVote,
-    OneCoinDawidSkene,
     TwoStageClassifier,
     datasets,
 )
@@ -90,11 +86,7 @@ def test_a_bomb_goes_off_where_pickles_are_read(trace):
         CrowdClassifier,
         CrowdClassifierCV,
         TwoStageClassifier,
-        MajorityVote,
-        DawidSkene,
-        OneCoinDawidSkene,
-        GLAD,
-        MACE,
+        *AGGREGATORS,
     ],
 )
 def test_load_refuses_pickles(Estimator, content, tmp_path, trace):
