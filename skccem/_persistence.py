@@ -24,7 +24,12 @@ class FileMethods(PickleMethods):
     """
 
     # Attributes without which a file is of no use.
-    _needed = ("classes_", "annotators_", "class_prior_", "confusion_matrices_")
+    _needed: ClassVar[tuple[str, ...]] = (
+        "classes_",
+        "annotators_",
+        "class_prior_",
+        "confusion_matrices_",
+    )
 
     # Attributes that are estimators, and the parameters that these are clones of.
     _fitted_estimators: ClassVar[dict] = {}
