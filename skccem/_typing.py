@@ -1,4 +1,4 @@
-"""Types in the signatures of the public API.
+"""Types in the signatures of the public API, and decorators of methods that keep them.
 
 They say what a type checker can know: shapes, and which value of a string goes with
 which other, are in the docstrings. Modules that import them leave annotations
@@ -8,8 +8,8 @@ unevaluated (``from __future__ import annotations``).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from ._annotations import CrowdLabels
+else:
+    from sklearn.base import _fit_context as fit_context
+    from sklearn.utils.metaestimators import available_if
 
 __all__ = [
     "Array",
@@ -28,8 +31,11 @@ __all__ = [
     "Integers",
     "ItemsLike",
     "LabelsLike",
+    "MatrixLike",
     "RandomState",
     "SparseMatrix",
+    "available_if",
+    "fit_context",
 ]
 
 # Of classes, names, and whatever else the data have.
@@ -37,6 +43,9 @@ Array: TypeAlias = NDArray[Any]
 # Of either precision.
 Floats: TypeAlias = NDArray[np.floating]
 Integers: TypeAlias = NDArray[np.integer]
+
+# Unlike ArrayLike, no string.
+MatrixLike: TypeAlias = Array | Sequence[Sequence[float]]
 
 FilePath: TypeAlias = str | os.PathLike[str]
 RandomState: TypeAlias = int | np.integer | np.random.RandomState | None
@@ -68,3 +77,13 @@ ItemsLike: TypeAlias = (
 LabelsLike: TypeAlias = (
     "CrowdLabels | ArrayLike | Sequence[object] | SparseMatrix | DataFrame"
 )
+
+if TYPE_CHECKING:
+    # scikit-learn's own have no types, and would hide those of a method.
+    _Method = TypeVar("_Method", bound=Callable[..., Any])
+
+    def available_if(check: Callable[[Any], bool]) -> Callable[[_Method], _Method]: ...
+
+    def fit_context(
+        *, prefer_skip_nested_validation: bool
+    ) -> Callable[[_Method], _Method]: ...

@@ -4,11 +4,20 @@
 ``type: ignore`` is a mistake that must be found: mypy fails where it would not.
 """
 
-from typing import assert_type
+from pathlib import Path
+from typing import Any, assert_type
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skccem import CrowdLabels
+from skccem import (
+    GLAD,
+    MACE,
+    CrowdLabels,
+    DawidSkene,
+    MajorityVote,
+    OneCoinDawidSkene,
+)
 
 
 def labels() -> CrowdLabels:
@@ -25,3 +34,21 @@ def labels() -> CrowdLabels:
     CrowdLabels.from_long(table, duplicates="all")  # type: ignore[arg-type]
     CrowdLabels.from_matrix(None)  # type: ignore[arg-type]
     return CrowdLabels.concat([Y, Y.align(annotators=["a", "b", "c"])])
+
+
+def from_labels_alone(Y: CrowdLabels, folder: Path) -> None:
+    model = DawidSkene(smoothing_target="diagonal", random_state=0).fit(Y)
+    assert_type(model, DawidSkene)
+    assert_type(model.predict(Y), NDArray[Any])
+    assert_type(model.predict_proba(Y), NDArray[np.floating])
+    assert_type(model.confusion_matrices_, NDArray[np.floating])
+    assert_type(model.log_likelihood_, float)
+    model.save(folder / "model.safetensors")
+    assert_type(DawidSkene.load(folder / "model.safetensors"), DawidSkene)
+    assert_type(MajorityVote().fit(Y).fit_predict(Y), NDArray[Any])
+    assert_type(OneCoinDawidSkene().fit(Y).accuracies_, NDArray[np.floating])
+    assert_type(MACE().fit(Y, gold=[0, -1, -1]).competences_, NDArray[np.floating])
+    assert_type(GLAD().fit(Y).difficulties_, NDArray[np.floating])
+    GLAD().fit(Y, gold=[0, -1, -1])  # type: ignore[call-arg]
+    DawidSkene(smoothing_target="diagonals")  # type: ignore[arg-type]
+    DawidSkene(max_iter="many")  # type: ignore[arg-type]
