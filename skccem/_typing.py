@@ -31,7 +31,9 @@ __all__ = [
     "Integers",
     "ItemsLike",
     "LabelsLike",
+    "MatricesLike",
     "MatrixLike",
+    "Method",
     "RandomState",
     "SparseMatrix",
     "available_if",
@@ -46,6 +48,11 @@ Integers: TypeAlias = NDArray[np.integer]
 
 # Unlike ArrayLike, no string.
 MatrixLike: TypeAlias = Array | Sequence[Sequence[float]]
+# One or several.
+MatricesLike: TypeAlias = MatrixLike | Sequence[Sequence[Sequence[float]]]
+
+# Of a decorator that keeps its signature.
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 FilePath: TypeAlias = str | os.PathLike[str]
 RandomState: TypeAlias = int | np.integer | np.random.RandomState | None
@@ -80,10 +87,8 @@ LabelsLike: TypeAlias = (
 
 if TYPE_CHECKING:
     # scikit-learn's own have no types, and would hide those of a method.
-    _Method = TypeVar("_Method", bound=Callable[..., Any])
-
-    def available_if(check: Callable[[Any], bool]) -> Callable[[_Method], _Method]: ...
+    def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]: ...
 
     def fit_context(
         *, prefer_skip_nested_validation: bool
-    ) -> Callable[[_Method], _Method]: ...
+    ) -> Callable[[Method], Method]: ...

@@ -9,10 +9,13 @@ from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import TensorDataset
 
 from skccem import (
     GLAD,
     MACE,
+    CrowdClassifier,
     CrowdLabels,
     DawidSkene,
     MajorityVote,
@@ -52,3 +55,40 @@ def from_labels_alone(Y: CrowdLabels, folder: Path) -> None:
     GLAD().fit(Y, gold=[0, -1, -1])  # type: ignore[call-arg]
     DawidSkene(smoothing_target="diagonals")  # type: ignore[arg-type]
     DawidSkene(max_iter="many")  # type: ignore[arg-type]
+
+
+def from_items_and_labels(
+    X: NDArray[np.float32], Y: CrowdLabels, folder: Path
+) -> CrowdClassifier:
+    clf = CrowdClassifier(
+        nn.Linear(2, 2), likelihood="marginal", burn_in=1, n_init=1, max_epochs=2
+    )
+    assert_type(clf.fit(X, Y, gold=[1, None, None]), CrowdClassifier)
+    assert_type(clf.partial_fit(X, Y, classes=[0, 1]), CrowdClassifier)
+    assert_type(clf.predict(X), NDArray[Any])
+    assert_type(clf.predict_proba(X), NDArray[np.floating])
+    assert_type(clf.predict_log_proba(X), NDArray[np.floating])
+    assert_type(clf.predict_annotator_proba(X), NDArray[np.floating])
+    assert_type(clf.aggregate(X, Y), NDArray[Any])
+    assert_type(clf.aggregate_proba(X, Y), NDArray[np.floating])
+    assert_type(clf.score(X, Y), float)
+    assert_type(clf.confusion_matrices_, NDArray[np.floating])
+    assert_type(clf.aggregated_proba_, NDArray[np.floating])
+    assert_type(clf.n_iter_, int)
+    clf.save(folder / "classifier.safetensors")
+    again = CrowdClassifier.load(folder / "classifier.safetensors", module=clf.module)
+    assert_type(again, CrowdClassifier)
+    clf.to_onnx(folder / "classifier.onnx")
+    clf.predict(None)  # type: ignore[arg-type]
+    clf.fit(X)  # type: ignore[call-arg]
+    CrowdClassifier(likelihood="both")  # type: ignore[arg-type]
+    CrowdClassifier(init="majority")  # type: ignore[arg-type]
+    return clf
+
+
+def other_forms_of_items(Y: CrowdLabels) -> None:
+    a = np.ones((3, 2), dtype=np.float32)
+    clf = CrowdClassifier(lambda **sizes: nn.Linear(2, 2), n_init=1, max_epochs=2)
+    clf.fit({"input": a}, Y)
+    clf.fit(TensorDataset(), Y)
+    clf.fit(a.tolist(), Y)
