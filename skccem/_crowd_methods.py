@@ -44,9 +44,11 @@ class CrowdMethods:
     n_labels_per_annotator_: Integers
     # Of the kinds of items, where some may be outliers.
     _log_weight: Floats | None = None
-    _log_confusion: Floats
 
     if TYPE_CHECKING:
+
+        @property
+        def _log_confusion(self) -> Floats: ...
 
         def predict(self, X: ItemsLike) -> Array: ...
 

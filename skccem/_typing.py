@@ -8,7 +8,7 @@ unevaluated (``from __future__ import annotations``).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "DataFrame",
     "FilePath",
     "Floats",
+    "Folds",
     "Integers",
     "ItemsLike",
     "LabelsLike",
@@ -36,6 +37,7 @@ __all__ = [
     "Method",
     "RandomState",
     "SparseMatrix",
+    "Splitter",
     "available_if",
     "fit_context",
 ]
@@ -75,6 +77,15 @@ class DataFrame(Protocol):
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
+
+class Splitter(Protocol):
+    """``KFold``, `LabelKFold`, and what else has a method `split`."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None, /) -> Any: ...
+
+
+# `cv`: a number, or pairs of training and held-out rows.
+Folds: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 # `X` of `CrowdClassifier`.
 ItemsLike: TypeAlias = (

@@ -9,6 +9,8 @@ from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -16,10 +18,14 @@ from skccem import (
     GLAD,
     MACE,
     CrowdClassifier,
+    CrowdClassifierCV,
     CrowdLabels,
     DawidSkene,
+    LabelKFold,
     MajorityVote,
     OneCoinDawidSkene,
+    TwoStageClassifier,
+    cross_val_predict_proba,
 )
 
 
@@ -92,3 +98,23 @@ def other_forms_of_items(Y: CrowdLabels) -> None:
     clf.fit({"input": a}, Y)
     clf.fit(TensorDataset(), Y)
     clf.fit(a.tolist(), Y)
+
+
+def choices_and_stages(X: NDArray[np.float32], Y: CrowdLabels) -> None:
+    estimator = CrowdClassifier(n_init=1, max_epochs=2, random_state=0)
+    search = CrowdClassifierCV(estimator, likelihoods=["joint"], cv=LabelKFold(2))
+    assert_type(search.fit(X, Y), CrowdClassifierCV)
+    assert_type(search.best_estimator_, CrowdClassifier)
+    assert_type(search.predict_proba(X), NDArray[np.floating])
+    assert_type(search.aggregate_proba(X, Y), NDArray[np.floating])
+    assert_type(search.score(X, Y), float)
+    stages = TwoStageClassifier(DawidSkene(), LogisticRegression(), soft=True)
+    assert_type(stages.fit(X, Y).predict(X), NDArray[Any])
+    assert_type(stages.predict_proba(X), NDArray[np.floating])
+    assert_type(stages.aggregate(X, Y), NDArray[Any])
+    proba = cross_val_predict_proba(stages, X, Y, cv=KFold(3))
+    assert_type(proba, NDArray[np.floating])
+    for train, _ in LabelKFold(2).split(Y):
+        assert_type(train, CrowdLabels)
+    CrowdClassifierCV(rule="smallest")  # type: ignore[arg-type]
+    cross_val_predict_proba(stages, X, Y, cv="five")  # type: ignore[arg-type]
