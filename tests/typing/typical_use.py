@@ -27,6 +27,21 @@ from skccem import (
     TwoStageClassifier,
     cross_val_predict_proba,
 )
+from skccem.metrics import (
+    aggregation_accuracy,
+    annotation_log_likelihood,
+    confusion_matrix_error,
+    empirical_confusion_matrices,
+    expected_calibration_error,
+    krippendorff_alpha,
+    selection_regret,
+)
+from skccem.simulation import (
+    make_confusion_matrices,
+    make_crowd_labels,
+    make_machine_annotators,
+    make_outliers,
+)
 
 
 def labels() -> CrowdLabels:
@@ -118,3 +133,32 @@ def choices_and_stages(X: NDArray[np.float32], Y: CrowdLabels) -> None:
         assert_type(train, CrowdLabels)
     CrowdClassifierCV(rule="smallest")  # type: ignore[arg-type]
     cross_val_predict_proba(stages, X, Y, cv="five")  # type: ignore[arg-type]
+
+
+def a_simulated_crowd() -> CrowdLabels:
+    truth = np.random.default_rng(0).integers(2, size=60)
+    matrices = make_confusion_matrices(4, 2, kind="symmetric", accuracy=0.9)
+    assert_type(matrices, NDArray[np.floating])
+    Y = make_crowd_labels(truth, matrices, labels_per_item=2, random_state=0)
+    assert_type(Y, CrowdLabels)
+    others, is_outlier = make_outliers(Y, truth, share=0.2)
+    assert_type(others, CrowdLabels)
+    assert_type(is_outlier, NDArray[np.bool_])
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    make_machine_annotators(X, truth, n_annotators=2, train_size=0.5)
+    make_crowd_labels(truth, matrices, p="half")  # type: ignore[arg-type]
+    make_crowd_labels(truth)  # type: ignore[call-arg]
+    return Y
+
+
+def measures(Y: CrowdLabels, truth: NDArray[np.int64]) -> None:
+    matrices, counts = empirical_confusion_matrices(Y, truth)
+    assert_type(matrices, NDArray[np.floating])
+    assert_type(confusion_matrix_error(matrices, matrices, counts=counts), float)
+    assert_type(aggregation_accuracy(truth, truth, labels=Y), float)
+    proba = np.full((len(Y), 2), 0.5)
+    assert_type(expected_calibration_error(truth, proba), float)
+    assert_type(krippendorff_alpha(Y, level="ordinal"), float)
+    assert_type(annotation_log_likelihood(Y, proba, matrices), float)
+    assert_type(selection_regret([1, 2], [3, 4]), float | NDArray[np.floating])
+    krippendorff_alpha(Y, level="nominals")  # type: ignore[arg-type]
