@@ -27,6 +27,8 @@ from skccem import (
     TwoStageClassifier,
     cross_val_predict_proba,
 )
+from skccem.collecting import suggest_labels
+from skccem.diagnostics import IdentifiabilityReport, identifiability_report
 from skccem.metrics import (
     aggregation_accuracy,
     annotation_log_likelihood,
@@ -36,6 +38,8 @@ from skccem.metrics import (
     krippendorff_alpha,
     selection_regret,
 )
+from skccem.report import report
+from skccem.reports import annotator_report, consensus, gold_audit, label_quality
 from skccem.simulation import (
     make_confusion_matrices,
     make_crowd_labels,
@@ -162,3 +166,23 @@ def measures(Y: CrowdLabels, truth: NDArray[np.int64]) -> None:
     assert_type(annotation_log_likelihood(Y, proba, matrices), float)
     assert_type(selection_regret([1, 2], [3, 4]), float | NDArray[np.floating])
     krippendorff_alpha(Y, level="nominals")  # type: ignore[arg-type]
+
+
+def reports(
+    clf: CrowdClassifier, X: NDArray[np.float32], Y: CrowdLabels, folder: Path
+) -> None:
+    # Without types of pandas, tables are Any.
+    annotator_report(clf, X, Y).sort_values("accuracy")
+    proba = clf.aggregated_proba_
+    label_quality(clf, X, Y, proba=proba).head()
+    consensus(clf, X, Y, proba=proba).head()
+    gold_audit(clf, X, Y, [0] + [None] * (len(Y) - 1)).head()
+    suggest_labels(clf, X, Y, n=2, max_per_annotator={0: 1}, cost=np.ones(4)).head()
+    found = identifiability_report(clf, X, Y, cv=None, n_starts=1)
+    assert_type(found, IdentifiabilityReport)
+    assert_type(found.identified, bool)
+    page = report(clf, X, Y, folder / "report.html", diagnostics=found)
+    assert_type(page, Path)
+    annotator_report(DawidSkene().fit(Y), None, Y).head()
+    label_quality(clf, X, Y, proba=None, probability=None)  # type: ignore[call-arg]
+    report(clf, X, Y, diagnostics=str(found))  # type: ignore[arg-type]
