@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -37,6 +39,13 @@ from skccem.metrics import (
     expected_calibration_error,
     krippendorff_alpha,
     selection_regret,
+)
+from skccem.plotting import (
+    AnnotatorRankingDisplay,
+    ConfusionMatricesDisplay,
+    LabelOverviewDisplay,
+    RegularizationPathDisplay,
+    TrainingCurvesDisplay,
 )
 from skccem.report import report
 from skccem.reports import annotator_report, consensus, gold_audit, label_quality
@@ -186,3 +195,24 @@ def reports(
     annotator_report(DawidSkene().fit(Y), None, Y).head()
     label_quality(clf, X, Y, proba=None, probability=None)  # type: ignore[call-arg]
     report(clf, X, Y, diagnostics=str(found))  # type: ignore[arg-type]
+
+
+def pictures(
+    clf: CrowdClassifier,
+    search: CrowdClassifierCV,
+    X: NDArray[np.float32],
+    Y: CrowdLabels,
+) -> None:
+    ranking = AnnotatorRankingDisplay.from_estimator(clf, X, Y)
+    assert_type(ranking, AnnotatorRankingDisplay)
+    assert_type(ranking.ax_, Axes)
+    matrices = clf.confusion_matrices_
+    one = ConfusionMatricesDisplay.from_matrices(matrices, classes=["no", "yes"])
+    assert_type(one.figure_, Figure)
+    assert_type(one.plot(cmap="Greens"), ConfusionMatricesDisplay)
+    curves = TrainingCurvesDisplay.from_estimator(clf, ax=ranking.ax_)
+    assert_type(curves.best_epoch_, int | None)
+    overview = LabelOverviewDisplay.from_labels(Y, item_order="class")
+    assert_type(overview.items_, NDArray[np.integer])
+    RegularizationPathDisplay.from_estimator(search)
+    LabelOverviewDisplay.from_labels(Y, show="classes")  # type: ignore[arg-type]
