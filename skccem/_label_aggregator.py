@@ -1,10 +1,13 @@
 """What all estimators from labels alone share: input, ties, EM, and predictions."""
 
+from __future__ import annotations
+
 import warnings
 import zlib
+from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +20,7 @@ from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
+from ._typing import Array, ArrayLike, Floats, LabelsLike, fit_context
 
 
 def argmax_with_random_ties(proba, random_state):
@@ -57,7 +61,19 @@ def _content_generator(seed, labels):
 class LabelAggregator(FileMethods, BaseEstimator):
     """What the label-only estimators share: input checks and predictions."""
 
-    def fit_predict(self, Y, y=None, sample_weight=None):
+    classes_: Array
+    annotators_: Array
+    n_annotators_: int
+    confusion_matrices_: Floats
+    class_prior_: Floats
+    log_likelihood_: float
+    history_: list[float]
+    n_iter_: int
+    converged_: bool
+
+    def fit_predict(
+        self, Y: LabelsLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Array:
         """Fit and return the class of each item.
 
         Parameters
@@ -76,7 +92,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         """
         return self.fit(Y, sample_weight=sample_weight).predict(Y)
 
-    def predict(self, Y):
+    def predict(self, Y: LabelsLike) -> Array:
         """Most probable class of items with labels of the same annotators.
 
         Parameters
@@ -95,7 +111,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         rng = _content_generator(self._tie_seed, labels)
         return self.classes_[argmax_with_random_ties(self.predict_proba(labels), rng)]
 
-    def predict_proba(self, Y):
+    def predict_proba(self, Y: LabelsLike) -> Floats:
         """Probability of each class of items with labels of the same annotators.
 
         Parameters
@@ -148,8 +164,14 @@ class EMAggregator(LabelAggregator):
     A subclass makes the model that `run_em` climbs, and stores its parameters.
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Y, y=None, sample_weight=None, gold=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        Y: LabelsLike,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+        gold: LabelsLike | None = None,
+    ) -> Self:
         """Estimate the annotators and the class prior.
 
         Parameters

@@ -1,27 +1,37 @@
 """A report on a crowd as one HTML file."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._atomic import write_files
 from ._fitted_crowd import read_crowd
 from ._report_page import N_ITEMS, TITLE, import_environment, make_tables, render
+from ._typing import ArrayLike, FilePath, ItemsLike, LabelsLike
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from .diagnostics import IdentifiabilityReport
 
 __all__ = ["report"]
 
 
 def report(
-    clf,
-    X,
-    Y,
-    path="report.html",
+    clf: BaseEstimator,
+    X: ItemsLike | None,
+    Y: LabelsLike,
+    path: FilePath = "report.html",
     *,
-    proba=None,
-    gold=None,
-    texts=None,
-    diagnostics=None,
-    n_items=N_ITEMS,
-    title=TITLE,
-):
+    proba: ArrayLike | None = None,
+    gold: LabelsLike | None = None,
+    texts: Sequence[str] | None = None,
+    diagnostics: IdentifiabilityReport | None = None,
+    n_items: int = N_ITEMS,
+    title: str = TITLE,
+) -> Path:
     """Write what is known of annotators, labels and items to an HTML file.
 
     The page needs nothing but a browser, and no network: a summary in words, the
