@@ -108,6 +108,7 @@ def suggest_labels(
     See Also
     --------
     skccem.reports.consensus : Which items to review.
+    skccem.diagnostics.identifiability_report : Whether the labels so far tell enough.
 
     Notes
     -----
@@ -139,7 +140,10 @@ def suggest_labels(
     The gain is as good as the model. It does not know that items may be difficult for
     all or that annotators may copy each other, where answers tell less than it says,
     nor that a network knows by heart the labels that it was trained on.
-    ``benchmarks/suggestions.py`` measures what is saved there, too.
+    ``benchmarks/suggestions.py`` measures what is saved there, too. Nor can it know
+    better than a fit of labels that identify nothing, such as those of annotators who
+    share no item: while `skccem.diagnostics.identifiability_report` says so, pairs drawn
+    at random help sooner.
 
     References
     ----------
