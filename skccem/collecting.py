@@ -142,8 +142,8 @@ def suggest_labels(
     nor that a network knows by heart the labels that it was trained on.
     ``benchmarks/suggestions.py`` measures what is saved there, too. Nor can it know
     better than a fit of labels that identify nothing, such as those of annotators who
-    share no item: while `skccem.diagnostics.identifiability_report` says so, pairs drawn
-    at random help sooner.
+    share no item: while `skccem.diagnostics.identifiability_report` says so, pairs that
+    are drawn at random may help sooner.
 
     References
     ----------
