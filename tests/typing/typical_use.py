@@ -7,6 +7,7 @@
 from pathlib import Path
 from typing import Any, assert_type
 
+import dask.dataframe
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,6 +32,7 @@ from skccem import (
 )
 from skccem.collecting import suggest_labels
 from skccem.diagnostics import IdentifiabilityReport, identifiability_report
+from skccem.distributed import DaskDawidSkene, parts_from_long
 from skccem.metrics import (
     aggregation_accuracy,
     annotation_log_likelihood,
@@ -216,3 +218,10 @@ def pictures(
     assert_type(overview.items_, NDArray[np.integer])
     RegularizationPathDisplay.from_estimator(search)
     LabelOverviewDisplay.from_labels(Y, show="classes")  # type: ignore[arg-type]
+
+
+def labels_in_parts(Y: CrowdLabels, frame: dask.dataframe.DataFrame) -> None:
+    model = DaskDawidSkene(random_state=0).fit([Y[:2], Y[2:]])
+    assert_type(model, DaskDawidSkene)
+    assert_type(model.confusion_matrices_, NDArray[np.floating])
+    model.predict(parts_from_long(frame)).compute()
