@@ -15,7 +15,7 @@ SECONDS_EACH ?= 40
 	dist demo bench fuzz clean
 
 help:
-	@echo "make test      lint, format check, tests and doctests"
+	@echo "make test      lint, types, format check, tests and doctests"
 	@echo "make test-all  the same, and then the slow tests"
 	@echo "make test-oldest  the tests that are not slow, with the oldest versions of packages"
 	@echo "make demo      digits with ten simulated annotators: from files to a report in demo/,"
@@ -52,6 +52,7 @@ $(OLDEST_READY): requirements-oldest.txt setup.cfg pyproject.toml
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 ON_WORKERS = -m pytest --numprocesses $(WORKERS) --dist worksteal
 PYTEST = $(BIN)/python $(ON_WORKERS)
@@ -109,5 +110,5 @@ fuzz: $(FUZZ)/ready
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(FUZZ) fuzz mutants .hypothesis build dist *.egg-info \
-	       .pytest_cache .ruff_cache .coverage* docs/_build docs/auto_examples \
+	       .mypy_cache .pytest_cache .ruff_cache .coverage* docs/_build docs/auto_examples \
 	       docs/generated docs/sg_execution_times.rst

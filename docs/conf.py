@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sphinx_gallery.sorting import ExplicitOrder
+
 import skccem
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
@@ -53,6 +55,20 @@ plot_formats = [("png", 150)]
 plot_html_show_formats = False
 plot_html_show_source_link = False
 
+# What to read first; a page that is not named here comes last.
+GALLERY = [
+    "quickstart",
+    "text",
+    "images_cnn",
+    "grid_search",
+    "against_baselines",
+    "llm_judges",
+    "spammers",
+    "not_identifiable",
+    "streaming",
+    "distributed_search",
+]
+
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
@@ -62,7 +78,9 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "min_reported_time": 60,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": ExplicitOrder(
+        [*(f"plot_{name}.py" for name in GALLERY), "*"]
+    ),
     "plot_gallery": "True",
     "matplotlib_animations": False,
 }

@@ -1,10 +1,11 @@
 """Label-only aggregation: majority vote and the model of Dawid and Skene."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +21,7 @@ from ._probability import (
 )
 from ._random_state import random_generator
 from ._targets import check_known_crowd
+from ._typing import ArrayLike, Floats, LabelsLike, MatrixLike, RandomState, fit_context
 
 
 class MajorityVote(LabelAggregator):
@@ -84,13 +86,21 @@ class MajorityVote(LabelAggregator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, smoothing=0.1, classes=None, random_state=None):
+    def __init__(
+        self,
+        *,
+        smoothing: float = 0.1,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.smoothing = smoothing
         self.classes = classes
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Y, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, Y: LabelsLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Count the votes.
 
         Parameters
@@ -139,7 +149,7 @@ class MajorityVote(LabelAggregator):
         self.converged_ = True
         return self
 
-    def predict_proba(self, Y):
+    def predict_proba(self, Y: LabelsLike) -> Floats:
         """Share of each class among the votes for each item.
 
         Parameters
@@ -262,15 +272,15 @@ class DawidSkene(EMAggregator):
     def __init__(
         self,
         *,
-        max_iter=1000,
-        tol=1e-6,
-        smoothing=0.1,
-        smoothing_target="pooled",
-        n_init=1,
-        classes=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        smoothing: float = 0.1,
+        smoothing_target: Literal["pooled", "diagonal"] | MatrixLike = "pooled",
+        n_init: int = 1,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.max_iter = max_iter
         self.tol = tol
         self.smoothing = smoothing

@@ -3,14 +3,20 @@
 Public as part of `skccem.metrics`.
 """
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_sample_weight
 
 from ._annotations import check_crowd_labels
 from ._probability import marginal_log_likelihood, safe_log
 from ._targets import check_known_crowd, check_targets, is_crowd
+from ._typing import ArrayLike, ItemsLike, LabelsLike
 
 # How far the sum of probabilities may be from one: above the rounding of half
 # precision, below any mistake of an axis.
@@ -19,7 +25,11 @@ _SUM_TOLERANCE = 1e-2
 _LEVELS = ("nominal", "ordinal", "interval", "ratio")
 
 
-def krippendorff_alpha(labels, *, level="nominal"):
+def krippendorff_alpha(
+    labels: LabelsLike,
+    *,
+    level: Literal["nominal", "ordinal", "interval", "ratio"] = "nominal",
+) -> float:
     """Krippendorff's alpha: how far annotators agree beyond chance.
 
     It is ``1 - D_o / D_e`` [1]_, where ``D_o`` is the mean squared difference of two
@@ -147,7 +157,13 @@ def _squared_differences(level, classes, totals):
     return (differences / np.where(sums > 0, sums, 1.0)) ** 2
 
 
-def annotation_log_likelihood(labels, proba, confusion_matrices, *, sample_weight=None):
+def annotation_log_likelihood(
+    labels: LabelsLike,
+    proba: ArrayLike,
+    confusion_matrices: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean log-likelihood of annotators' labels, each taken by itself.
 
     On held-out labels it compares models without any ground truth. It is the objective
@@ -219,7 +235,9 @@ def annotation_log_likelihood(labels, proba, confusion_matrices, *, sample_weigh
     return float(np.average(log_likelihood[counted], weights=weight[counted]))
 
 
-def annotation_log_likelihood_scorer(estimator, X, y):
+def annotation_log_likelihood_scorer(
+    estimator: BaseEstimator, X: ItemsLike, y: LabelsLike
+) -> float:
     """Score a fitted model of a crowd by `annotation_log_likelihood`.
 
     It is made for ``scoring=`` in scikit-learn's searches and cross-validation.

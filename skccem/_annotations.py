@@ -3,10 +3,15 @@
 How its forms of input say that a label is missing is known to `_label_readers` alone.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy import sparse
 
 from ._identifiers import encode, smallest_int
@@ -19,6 +24,7 @@ from ._rearrange import (
     with_classes,
 )
 from ._rows import gather_rows
+from ._typing import Array, ArrayLike, DataFrame, Integers, LabelsLike
 
 __all__ = ["MAX_DENSE_BYTES", "CrowdLabels", "check_crowd_labels", "gather_rows"]
 
@@ -95,12 +101,12 @@ class CrowdLabels:
     array([[-1,  1, -1]], dtype=int8)
     """
 
-    indptr: np.ndarray
-    indices: np.ndarray
-    codes: np.ndarray
-    classes: np.ndarray
-    annotators: np.ndarray
-    items: np.ndarray | None = None
+    indptr: Integers
+    indices: Integers
+    codes: Integers
+    classes: Array
+    annotators: Array
+    items: Array | None = None
 
     def __post_init__(self):
         for name, array in list(vars(self).items()):
@@ -111,7 +117,14 @@ class CrowdLabels:
                 object.__setattr__(self, name, array)
 
     @classmethod
-    def from_matrix(cls, Y, *, classes=None, annotators=None, missing=MINUS_ONE):
+    def from_matrix(
+        cls,
+        Y: LabelsLike,
+        *,
+        classes: ArrayLike | None = None,
+        annotators: ArrayLike | None = None,
+        missing: object = MINUS_ONE,
+    ) -> CrowdLabels:
         """Labels of a matrix with one row an item and one column an annotator.
 
         NaN, NaT, None, `pd.NA`, masked and unstored entries are always missing. For
@@ -173,16 +186,16 @@ class CrowdLabels:
     @classmethod
     def from_long(
         cls,
-        table,
+        table: DataFrame | Mapping[str, Any],
         *,
-        item="task",
-        annotator="worker",
-        label="label",
-        items=None,
-        classes=None,
-        annotators=None,
-        duplicates="error",
-    ):
+        item: str = "task",
+        annotator: str = "worker",
+        label: str = "label",
+        items: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        annotators: ArrayLike | None = None,
+        duplicates: Literal["error", "first", "last"] = "error",
+    ) -> CrowdLabels:
         """Labels of a table with one row a label.
 
         Every row is a label, -1 as well as any other; a row without an item, an
@@ -234,7 +247,7 @@ class CrowdLabels:
         return cls(indptr, indices, codes, classes, annotators, items)
 
     @classmethod
-    def concat(cls, parts):
+    def concat(cls, parts: Iterable[CrowdLabels]) -> CrowdLabels:
         """The rows of several `CrowdLabels`, one after the other.
 
         Parameters
@@ -261,46 +274,46 @@ class CrowdLabels:
         return join_rows(parts)
 
     @property
-    def n_samples(self):
+    def n_samples(self) -> int:
         """Number of items."""
         return len(self.indptr) - 1
 
     @property
-    def n_annotators(self):
+    def n_annotators(self) -> int:
         """Number of annotators, with those who gave no label."""
         return len(self.annotators)
 
     @property
-    def n_classes(self):
+    def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
 
     @property
-    def n_labels(self):
+    def n_labels(self) -> int:
         """Number of labels."""
         return len(self.codes)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Number of items, number of annotators."""
         return self.n_samples, self.n_annotators
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """2, as of a matrix."""
         return 2
 
     @property
-    def labels_per_item(self):
+    def labels_per_item(self) -> Integers:
         """Number of labels of each item, shape (n_samples,)."""
         return np.diff(self.indptr)
 
     @property
-    def labels_per_annotator(self):
+    def labels_per_annotator(self) -> Integers:
         """Number of labels of each annotator, shape (n_annotators,)."""
         return np.bincount(self.indices, minlength=self.n_annotators)
 
-    def row_indices(self):
+    def row_indices(self) -> Integers:
         """The item of each label as a row number.
 
         Returns
@@ -310,13 +323,13 @@ class CrowdLabels:
         """
         return np.repeat(np.arange(self.n_samples), self.labels_per_item)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_samples
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: slice | ArrayLike) -> CrowdLabels:
         return take_rows(self, key)
 
-    def select_annotators(self, annotators):
+    def select_annotators(self, annotators: ArrayLike) -> CrowdLabels:
         """The labels of some annotators; all items and classes stay.
 
         Parameters
@@ -338,7 +351,9 @@ class CrowdLabels:
         """
         return take_annotators(self, annotators)
 
-    def align(self, *, classes=None, annotators=None):
+    def align(
+        self, *, classes: ArrayLike | None = None, annotators: ArrayLike | None = None
+    ) -> CrowdLabels:
         """The same labels, expressed in other classes or other columns.
 
         Parameters
@@ -370,8 +385,13 @@ class CrowdLabels:
         return labels if annotators is None else with_annotators(labels, annotators)
 
     def to_long(
-        self, *, item="task", annotator="worker", label="label", backend="pandas"
-    ):
+        self,
+        *,
+        item: str = "task",
+        annotator: str = "worker",
+        label: str = "label",
+        backend: Literal["pandas", "polars", "pyarrow"] = "pandas",
+    ) -> Any:
         """The labels as a table with one row a label, ordered by item.
 
         `from_long` reads it back; give it `items`, `classes` and `annotators` to keep
@@ -432,7 +452,7 @@ class CrowdLabels:
                 'rename them to str, or take backend="pandas", which holds any.'
             ) from error
 
-    def to_sparse(self):
+    def to_sparse(self) -> sparse.csr_array:
         """The class codes as a sparse matrix.
 
         Returns
@@ -449,7 +469,7 @@ class CrowdLabels:
         arrays = (self.codes, self.indices, self.indptr)
         return sparse.csr_array(arrays, shape=self.shape, copy=True)
 
-    def label_indicator(self):
+    def label_indicator(self) -> sparse.csr_array:
         """The labels as ones, with one column for each annotator and class.
 
         Its transpose times the class probabilities of the items sums these over the
@@ -471,14 +491,16 @@ class CrowdLabels:
         """
         shape = (self.n_samples, self.n_annotators * self.n_classes)
         fits = max(*shape, self.n_labels) <= np.iinfo(np.int32).max
-        index = np.int32 if fits else np.int64
+        index: type[np.integer] = np.int32 if fits else np.int64
         columns = self.indices.astype(index)
         columns *= self.n_classes
         columns += self.codes
         ones = np.ones(self.n_labels)
         return sparse.csr_array((ones, columns, self.indptr.astype(index)), shape=shape)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> Array:
         if copy is False:
             raise ValueError("CrowdLabels are compressed: a dense array is a copy.")
         smallest = smallest_int(self.n_classes)
@@ -500,7 +522,7 @@ class CrowdLabels:
         dense[self.row_indices(), self.indices] = self.codes
         return dense.astype(dtype, copy=False)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, CrowdLabels):
             return NotImplemented
         return all(
@@ -516,7 +538,7 @@ class CrowdLabels:
     def __reduce__(self):
         return CrowdLabels, tuple(vars(self).values())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_unlabelled = np.count_nonzero(self.labels_per_item == 0)
         sizes = [
             _counted(self.n_samples, "item"),

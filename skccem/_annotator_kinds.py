@@ -4,16 +4,27 @@ A new kind is a function ``(n_annotators, n_classes, rng, **params)`` that retur
 confusion matrices, and an entry in `KINDS`.
 """
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._typing import Floats, RandomState
+
 
 def make_confusion_matrices(
-    n_annotators, n_classes, *, kind="mixed", random_state=None, **kind_params
-):
+    n_annotators: int,
+    n_classes: int,
+    *,
+    kind: str = "mixed",
+    random_state: RandomState = None,
+    **kind_params: Any,
+) -> Floats:
     """Draw confusion matrices of annotators of a certain kind.
 
     Parameters
@@ -320,7 +331,7 @@ def _mixed(n_annotators, n_classes, rng):
     )
 
 
-KINDS = {
+KINDS: dict[str, Callable[..., Any]] = {
     "adversarial": _adversarial,
     "classwise_hammer_spammer": _classwise_hammer_spammer,
     "diagonally_dominant": _diagonally_dominant,

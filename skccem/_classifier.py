@@ -1,8 +1,11 @@
 """``CrowdClassifier``: a classifier and every annotator's confusion matrix, coupled."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -62,6 +65,22 @@ from ._trained_items import (
     new_datasets,
     usable_items,
 )
+from ._typing import (
+    Array,
+    ArrayLike,
+    FilePath,
+    Floats,
+    ItemsLike,
+    LabelsLike,
+    MatricesLike,
+    RandomState,
+)
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from skorch import NeuralNet
+    from torch import nn
+    from torch.optim import Optimizer
 
 
 class CrowdClassifier(
@@ -317,6 +336,11 @@ class CrowdClassifier(
     True
     """
 
+    net_: NeuralNet
+    nets_: list[NeuralNet]
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: ClassVar[dict] = {
         "module": [callable, None],
         "module_params": [dict, None],
@@ -367,41 +391,42 @@ class CrowdClassifier(
 
     def __init__(
         self,
-        module=None,
+        module: nn.Module | Callable[..., nn.Module] | None = None,
         *,
-        module_params=None,
-        hidden_layer_sizes=(512,),
-        dropout=0.8,
-        likelihood="joint",
-        regularizer="F",
-        reg_strength=0.02,
-        outlier_share=0.0,
-        burn_in=0.4,
-        init="identity",
-        optimizer="adam",
-        lr=1e-3,
-        confusion_lr=2e-2,
-        weight_decay=0.0,
-        batch_size=100,
-        max_epochs=100,
-        n_init=4,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        device="auto",
-        precision=None,
-        accelerator=None,
-        classes=None,
-        warm_start=False,
-        replay_size=5000,
-        n_jobs=None,
-        random_state=None,
-        checkpoint_dir=None,
-        on_interrupt="raise",
-        verbose=0,
-        net_params=None,
-    ):
+        module_params: dict[str, Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (512,),
+        dropout: float = 0.8,
+        likelihood: Literal["marginal", "joint"] = "joint",
+        regularizer: Literal["F", "W", "trace"] | None = "F",
+        reg_strength: float = 0.02,
+        outlier_share: float | Literal["auto"] = 0.0,
+        burn_in: float = 0.4,
+        init: Literal["identity", "majority_vote", "dawid_skene"]
+        | MatricesLike = "identity",
+        optimizer: Literal["adam", "adamw", "sgd"] | Callable[..., Optimizer] = "adam",
+        lr: float = 1e-3,
+        confusion_lr: float = 2e-2,
+        weight_decay: float = 0.0,
+        batch_size: int | None = 100,
+        max_epochs: int = 100,
+        n_init: int = 4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: list[Any] | None = None,
+        device: str | torch.device = "auto",
+        precision: Literal["bf16"] | None = None,
+        accelerator: Accelerator | None = None,
+        classes: ArrayLike | None = None,
+        warm_start: bool = False,
+        replay_size: int = 5000,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        checkpoint_dir: FilePath | None = None,
+        on_interrupt: Literal["raise", "keep"] = "raise",
+        verbose: int = 0,
+        net_params: dict[str, Any] | None = None,
+    ) -> None:
         self.module = module
         self.module_params = module_params
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -437,7 +462,13 @@ class CrowdClassifier(
         self.net_params = net_params
 
     @unchanged_if_it_fails
-    def fit(self, X, y, sample_weight=None, gold=None):
+    def fit(
+        self,
+        X: ItemsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        gold: LabelsLike | None = None,
+    ) -> Self:
         """Learn from the labels of a crowd.
 
         Parameters
@@ -586,7 +617,7 @@ class CrowdClassifier(
         keep_results(self, nets, annotators, labels, X)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ItemsLike) -> Array:
         """Most probable class of each item.
 
         Parameters
@@ -601,7 +632,7 @@ class CrowdClassifier(
         check_is_fitted(self)
         return self.classes_[self._log_posterior(X).argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ItemsLike) -> Floats:
         """Class probabilities of each item, without any label of it.
 
         Parameters

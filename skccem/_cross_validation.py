@@ -1,9 +1,12 @@
 """Class probabilities of items from models that did not see their labels."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Literal
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
@@ -12,14 +15,21 @@ from ._features import check_lengths
 from ._identifiers import concatenate, sorted_unique
 from ._splitters import LabelKFold, item_folds, sliceable, take_items
 from ._targets import active_annotators, check_targets, check_trainable, warn_unused
+from ._typing import Floats, Folds, ItemsLike, LabelsLike
 from .exceptions import UnusedDataWarning
 
 _METHODS = ("predict_proba", "aggregate_proba")
 
 
 def cross_val_predict_proba(
-    estimator, X, Y, *, cv=5, n_jobs=None, method="predict_proba"
-):
+    estimator: BaseEstimator,
+    X: ItemsLike,
+    Y: LabelsLike,
+    *,
+    cv: Folds = 5,
+    n_jobs: int | None = None,
+    method: Literal["predict_proba", "aggregate_proba"] = "predict_proba",
+) -> Floats:
     """Class probabilities of each item, by a model that was fitted on other items.
 
     It takes the place of ``cross_val_predict(method="predict_proba")``, which encodes

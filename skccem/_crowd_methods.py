@@ -1,5 +1,9 @@
 """Methods of every classifier that knows its annotators' confusion matrices."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import accuracy_score
@@ -15,6 +19,7 @@ from ._targets import (
     check_truth,
     is_crowd,
 )
+from ._typing import Array, ArrayLike, Floats, Integers, ItemsLike, LabelsLike
 
 _NOTHING_TO_SCORE = (
     "There are no labels among the items to score, or none of positive weight, so the "
@@ -31,10 +36,27 @@ class CrowdMethods:
     and ``_log_confusion``, the log of `confusion_matrices_`; both may have ``-inf``.
     """
 
+    classes_: Array
+    annotators_: Array
+    n_annotators_: int
+    confusion_matrices_: Floats
+    class_prior_: Floats
+    n_labels_per_annotator_: Integers
     # Of the kinds of items, where some may be outliers.
-    _log_weight = None
+    _log_weight: Floats | None = None
 
-    def predict_log_proba(self, X):
+    if TYPE_CHECKING:
+
+        @property
+        def _log_confusion(self) -> Floats: ...
+
+        def predict(self, X: ItemsLike) -> Array: ...
+
+        def predict_proba(self, X: ItemsLike) -> Floats: ...
+
+        def _log_posterior(self, X: ItemsLike) -> Floats: ...
+
+    def predict_log_proba(self, X: ItemsLike) -> Floats:
         """Logarithms of the class probabilities of each item.
 
         Parameters
@@ -49,7 +71,7 @@ class CrowdMethods:
         check_is_fitted(self)
         return self._log_posterior(X)
 
-    def predict_annotator_proba(self, X):
+    def predict_annotator_proba(self, X: ItemsLike) -> Floats:
         """What each annotator would say about each item.
 
         Parameters
@@ -64,7 +86,7 @@ class CrowdMethods:
         check_is_fitted(self)
         return np.einsum("ik,mkl->iml", self.predict_proba(X), self.confusion_matrices_)
 
-    def aggregate(self, X, y):
+    def aggregate(self, X: ItemsLike, y: LabelsLike) -> Array:
         """Most probable true class of items that have labels.
 
         Parameters
@@ -81,7 +103,7 @@ class CrowdMethods:
         check_is_fitted(self)
         return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]
 
-    def aggregate_proba(self, X, y):
+    def aggregate_proba(self, X: ItemsLike, y: LabelsLike) -> Floats:
         """Probabilities of the true classes of items that have labels.
 
         Parameters
@@ -103,7 +125,9 @@ class CrowdMethods:
         labels, log_posterior = self._labels_and_log_posterior(X, y)
         return class_proba(labels, log_posterior, self._log_confusion, self._log_weight)
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: ItemsLike, y: LabelsLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """How well the labels of a crowd, or the truth, are predicted.
 
         Parameters
@@ -164,7 +188,12 @@ class OutlierMethods(CrowdMethods):
     ``_outliers``, or None if it was fitted without outliers.
     """
 
-    def outlier_proba(self, X, y):
+    aggregated_proba_: Floats
+    outlier_share_: float
+    history_: list[dict[str, Any]]
+    n_iter_: int
+
+    def outlier_proba(self, X: ItemsLike, y: LabelsLike) -> Floats:
         """Probabilities that items with labels are outliers.
 
         Parameters

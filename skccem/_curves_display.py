@@ -1,11 +1,22 @@
 """The picture of training: likelihood by epoch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._drawing import BLUE, ORANGE, legend_of, new_axes
 from ._fitted_crowd import last_of
 from ._pyplot import import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Polygon
+    from sklearn.base import BaseEstimator
 
 
 class TrainingCurvesDisplay:
@@ -57,13 +68,27 @@ class TrainingCurvesDisplay:
     4
     """
 
-    def __init__(self, history, *, burn_in=0, likelihood="joint"):
+    figure_: Figure
+    ax_: Axes
+    lines_: dict[str, Line2D]
+    burn_in_: Polygon | None
+    best_epoch_: int | None
+
+    def __init__(
+        self,
+        history: list[dict[str, Any]],
+        *,
+        burn_in: int = 0,
+        likelihood: Literal["marginal", "joint"] = "joint",
+    ) -> None:
         self.history = history
         self.burn_in = burn_in
         self.likelihood = likelihood
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, ax: Axes | None = None
+    ) -> Self:
         """Draw the last fit of an estimator.
 
         Parameters
@@ -103,7 +128,7 @@ class TrainingCurvesDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the curves.
 
         Parameters

@@ -1,5 +1,7 @@
 """Where data sets are kept, and how their files get there."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 import os
@@ -7,6 +9,8 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from ._typing import FilePath
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ class Remote:
     sha256: str | None = None
 
 
-def get_data_home(data_home=None):
+def get_data_home(data_home: FilePath | None = None) -> Path:
     """The directory that data sets are read from and downloaded to.
 
     It is `data_home`, else the environment variable ``SKCCEM_DATA``, else

@@ -3,10 +3,13 @@
 The skorch net that they train comes from ``_net_settings``.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import warnings
 from numbers import Integral
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,10 +22,11 @@ from ._outliers import share_of
 from ._probability import safe_log
 from ._random_state import reproducible
 from ._start import start_confusion
+from ._typing import Method
 from .exceptions import InterruptedFitWarning
 
 
-def unchanged_if_it_fails(fit):
+def unchanged_if_it_fails(fit: Method) -> Method:
     """Decorator of ``fit``: where it raises, all attributes are as they were before.
 
     Parameters
@@ -45,7 +49,7 @@ def unchanged_if_it_fails(fit):
             vars(self).update(before)
             raise
 
-    return wrapper
+    return cast(Method, wrapper)
 
 
 def burn_in_epochs(estimator, n_before=None):

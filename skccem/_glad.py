@@ -1,7 +1,9 @@
 """GLAD: abilities of the annotators and difficulties of the items."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
@@ -12,6 +14,7 @@ from ._glad_model import PRIOR_MEAN, GLADModel
 from ._label_aggregator import EMAggregator
 from ._one_coin import one_coin_confusion
 from ._targets import check_known_crowd
+from ._typing import ArrayLike, Floats, LabelsLike, RandomState, fit_context
 
 
 class GLAD(EMAggregator):
@@ -100,6 +103,9 @@ class GLAD(EMAggregator):
     True
     """
 
+    abilities_: Floats
+    difficulties_: Floats
+
     _parameter_constraints: ClassVar[dict] = {
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -112,13 +118,13 @@ class GLAD(EMAggregator):
     def __init__(
         self,
         *,
-        max_iter=1000,
-        tol=1e-6,
-        n_init=1,
-        classes=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        n_init: int = 1,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.max_iter = max_iter
         self.tol = tol
         self.n_init = n_init
@@ -126,7 +132,10 @@ class GLAD(EMAggregator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, Y, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(  # type: ignore[override]
+        self, Y: LabelsLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Estimate abilities, difficulties and the class prior.
 
         Parameters
@@ -156,9 +165,9 @@ class GLAD(EMAggregator):
             If `tol` was not reached within `max_iter`.
         """
         # What an annotator who is never wrong says has no difficulty to speak of.
-        return super().fit(Y, sample_weight=sample_weight)
+        return self._climb(*self._new_model(Y, sample_weight))
 
-    def predict_proba(self, Y):
+    def predict_proba(self, Y: LabelsLike) -> Floats:
         """Probability of each class of items with labels of the same annotators.
 
         Parameters

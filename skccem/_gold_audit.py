@@ -1,5 +1,9 @@
 """How good a fit is on items whose classes an expert knows, in numbers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.stats import beta
 
@@ -8,12 +12,19 @@ from ._gold import check_gold
 from ._label_aggregator import argmax_with_random_ties
 from ._pandas import import_pandas
 from ._probability import majority_vote_proba
+from ._typing import ItemsLike, LabelsLike
+
+if TYPE_CHECKING:
+    import pandas
+    from sklearn.base import BaseEstimator
 
 # Quantiles that bound an interval.
 _BOUNDS = 0.05, 0.95
 
 
-def gold_audit(clf, X, Y, gold):
+def gold_audit(
+    clf: BaseEstimator, X: ItemsLike | None, Y: LabelsLike, gold: LabelsLike
+) -> pandas.DataFrame:
     """How often a fit, and the crowd alone, are right about items of known classes.
 
     Parameters

@@ -1,10 +1,13 @@
 """What all estimators from labels alone share: input, ties, EM, and predictions."""
 
+from __future__ import annotations
+
 import warnings
 import zlib
+from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +20,7 @@ from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd, check_trainable, check_weight
+from ._typing import Array, ArrayLike, Floats, LabelsLike, fit_context
 
 
 def argmax_with_random_ties(proba, random_state):
@@ -57,7 +61,19 @@ def _content_generator(seed, labels):
 class LabelAggregator(FileMethods, BaseEstimator):
     """What the label-only estimators share: input checks and predictions."""
 
-    def fit_predict(self, Y, y=None, sample_weight=None):
+    classes_: Array
+    annotators_: Array
+    n_annotators_: int
+    confusion_matrices_: Floats
+    class_prior_: Floats
+    log_likelihood_: float
+    history_: list[float]
+    n_iter_: int
+    converged_: bool
+
+    def fit_predict(
+        self, Y: LabelsLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Array:
         """Fit and return the class of each item.
 
         Parameters
@@ -76,7 +92,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         """
         return self.fit(Y, sample_weight=sample_weight).predict(Y)
 
-    def predict(self, Y):
+    def predict(self, Y: LabelsLike) -> Array:
         """Most probable class of items with labels of the same annotators.
 
         Parameters
@@ -95,7 +111,7 @@ class LabelAggregator(FileMethods, BaseEstimator):
         rng = _content_generator(self._tie_seed, labels)
         return self.classes_[argmax_with_random_ties(self.predict_proba(labels), rng)]
 
-    def predict_proba(self, Y):
+    def predict_proba(self, Y: LabelsLike) -> Floats:
         """Probability of each class of items with labels of the same annotators.
 
         Parameters
@@ -114,6 +130,10 @@ class LabelAggregator(FileMethods, BaseEstimator):
         log_prior = safe_log(self.class_prior_)
         proba, _ = e_step(labels.label_indicator(), log_confusion, log_prior)
         return proba
+
+    def _local(self):
+        """What predicts labels that are on this machine."""
+        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -148,8 +168,14 @@ class EMAggregator(LabelAggregator):
     A subclass makes the model that `run_em` climbs, and stores its parameters.
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, Y, y=None, sample_weight=None, gold=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        Y: LabelsLike,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+        gold: LabelsLike | None = None,
+    ) -> Self:
         """Estimate the annotators and the class prior.
 
         Parameters
@@ -183,14 +209,21 @@ class EMAggregator(LabelAggregator):
         ConvergenceWarning
             If `tol` was not reached within `max_iter`.
         """
+        return self._climb(*self._new_model(Y, sample_weight, gold))
+
+    def _new_model(self, Y, sample_weight, gold=None):
+        """The model of these labels, the weight of these, and a generator."""
         labels, weights, gold = self._check_fit_input(Y, sample_weight, gold)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
         data = used_labels(labels, weights, gold)
-        return self._climb(self._make_model(data), data.n_labels, rng)
+        return self._make_model(data), data.n_labels, rng
 
     def _climb(self, model, n_labels, rng):
-        """Fit a model by expectation maximisation, and store what that found."""
+        """Fit a model by expectation maximisation, and store what that found.
+
+        Called by `fit` itself, as the warning counts the frames up to the user's.
+        """
         result = run_em(
             model,
             n_labels=n_labels,
@@ -211,6 +244,7 @@ class EMAggregator(LabelAggregator):
                 f"max_iter={self.max_iter} iterations, but it still gained more. "
                 "Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                # The next but one is scikit-learn's, around `fit`.
+                stacklevel=4,
             )
         return self

@@ -26,7 +26,7 @@ RIDGE = 1e-6
 def marginal_log_likelihood(
     log_posterior, answer_logits, item, annotator, label, *, return_proba=False
 ):
-    """Log-probability of each label by itself (Ibrahim et al., 2023, eq. 4).
+    """Log-probability of each label by itself: CCEM's criterion (Ibrahim et al., 2023).
 
     ``log p_m(l | x_i) = log sum_k f_k(x_i) B_m[k, l]``.
 

@@ -1,5 +1,7 @@
 """MACE: annotators who know the class, or answer without looking."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -10,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from ._em import PosteriorModel, class_shares
 from ._label_aggregator import EMAggregator
 from ._probability import safe_log
+from ._typing import ArrayLike, Floats, RandomState
 
 
 class MACEModel(PosteriorModel):
@@ -208,6 +211,9 @@ class MACE(EMAggregator):
     True
     """
 
+    competences_: Floats
+    strategies_: Floats
+
     _parameter_constraints: ClassVar[dict] = {
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -221,14 +227,14 @@ class MACE(EMAggregator):
     def __init__(
         self,
         *,
-        max_iter=1000,
-        tol=1e-6,
-        smoothing=0.1,
-        n_init=1,
-        classes=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        smoothing: float = 0.1,
+        n_init: int = 1,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.max_iter = max_iter
         self.tol = tol
         self.smoothing = smoothing

@@ -1,5 +1,7 @@
 """Simulated annotators that are classifiers, each trained on a few items."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +17,7 @@ from sklearn.utils import Bunch, check_random_state, check_X_y
 from ._annotations import CrowdLabels
 from ._identifiers import smallest_int
 from ._rows import row_pointers, sort_pairs
+from ._typing import ArrayLike, RandomState
 
 # Of each family, a function of the number of training items and a random state.
 _FAMILIES = {
@@ -29,8 +32,14 @@ _FAMILIES = {
 
 
 def make_machine_annotators(
-    X, y, *, n_annotators=7, train_size=0.05, missing_rate=0.8, random_state=None
-):
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    n_annotators: int = 7,
+    train_size: float = 0.05,
+    missing_rate: float = 0.8,
+    random_state: RandomState = None,
+) -> Bunch:
     """Let classifiers that saw few items annotate the others.
 
     The errors of such annotators depend on the item and not only on its class, and

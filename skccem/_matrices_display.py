@@ -1,6 +1,10 @@
 """The picture of annotators' confusion matrices, beside the true ones."""
 
+from __future__ import annotations
+
 import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -8,6 +12,14 @@ from ._drawing import evenly_spread, grid_place, shown_names
 from ._fitted_crowd import crowd_model
 from ._identifiers import check_known, positions_of, read_vector
 from ._pyplot import import_pyplot
+from ._typing import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
 
 # Above these numbers there is no room for the class names or for a number per cell.
 _MOST_CLASS_NAMES = 12
@@ -73,7 +85,19 @@ class ConfusionMatricesDisplay:
     ['Ann', 'Ben', 'Cat']
     """
 
-    def __init__(self, estimated, *, true=None, annotators=None, classes=None):
+    figure_: Figure
+    axes_: Array
+    images_: Array
+    colorbar_: Colorbar
+
+    def __init__(
+        self,
+        estimated: Array,
+        *,
+        true: Array | None = None,
+        annotators: Sequence[Any] | Array | None = None,
+        classes: Sequence[Any] | Array | None = None,
+    ) -> None:
         self.estimated = estimated
         self.true = true
         self.annotators = annotators
@@ -81,8 +105,14 @@ class ConfusionMatricesDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, true=None, annotators=None, ax=None, cmap="Blues"
-    ):
+        cls,
+        estimator: BaseEstimator,
+        *,
+        true: ArrayLike | None = None,
+        annotators: ArrayLike | None = None,
+        ax: Axes | None = None,
+        cmap: str | Colormap = "Blues",
+    ) -> Self:
         """Draw the matrices of a fitted estimator.
 
         Parameters
@@ -131,14 +161,14 @@ class ConfusionMatricesDisplay:
     @classmethod
     def from_matrices(
         cls,
-        estimated,
-        true=None,
+        estimated: ArrayLike,
+        true: ArrayLike | None = None,
         *,
-        annotators=None,
-        classes=None,
-        ax=None,
-        cmap="Blues",
-    ):
+        annotators: Sequence[Any] | Array | None = None,
+        classes: Sequence[Any] | Array | None = None,
+        ax: Axes | None = None,
+        cmap: str | Colormap = "Blues",
+    ) -> Self:
         """Draw given matrices, all of them.
 
         Parameters
@@ -180,7 +210,7 @@ class ConfusionMatricesDisplay:
         display = cls(estimated, true=true, annotators=annotators, classes=classes)
         return display.plot(ax=ax, cmap=cmap)
 
-    def plot(self, *, ax=None, cmap="Blues"):
+    def plot(self, *, ax: Axes | None = None, cmap: str | Colormap = "Blues") -> Self:
         """Draw the matrices.
 
         Parameters
@@ -196,7 +226,9 @@ class ConfusionMatricesDisplay:
             Itself.
         """
         pyplot = import_pyplot()
-        rows = ["estimated"] if self.true is None else ["estimated", "true"]
+        rows = [("estimated", self.estimated)]
+        if self.true is not None:
+            rows.append(("true", self.true))
         n_annotators, n_classes, _ = self.estimated.shape
         side = _side(n_classes)
         n_columns, n_bands = _bands(n_annotators, side)
@@ -216,11 +248,12 @@ class ConfusionMatricesDisplay:
         for (row, m), _ in np.ndenumerate(self.axes_):
             band, column = divmod(m, n_columns)
             cell = self.figure_.add_subplot(grid[band * len(rows) + row, column])
-            matrix = self.estimated[m] if row == 0 else self.true[m]
+            name, matrices = rows[row]
+            matrix = matrices[m]
             image = cell.imshow(matrix, cmap=cmap, vmin=0, vmax=1)
             self.axes_[row, m], self.images_[row, m] = cell, image
             is_lowest = row == len(rows) - 1 and band == n_bands - 1
-            _label_axes(cell, ticks, names, rows[row] if column == 0 else "", is_lowest)
+            _label_axes(cell, ticks, names, name if column == 0 else "", is_lowest)
             if row == 0:
                 title = textwrap.fill(titles[m], _TITLE_WIDTH, break_on_hyphens=False)
                 cell.set_title(title, fontsize="medium")
@@ -232,7 +265,8 @@ class ConfusionMatricesDisplay:
     def _class_names(self):
         """Some of the classes, and what to write there."""
         n_classes = self.estimated.shape[1]
-        classes = np.arange(n_classes) if self.classes is None else self.classes
+        # A Series would be indexed by its own labels, not by position.
+        classes = range(n_classes) if self.classes is None else list(self.classes)
         ticks = evenly_spread(n_classes, _MOST_CLASS_NAMES)
         return ticks, shown_names([classes[tick] for tick in ticks], _NAME_WIDTH)
 

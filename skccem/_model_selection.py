@@ -1,13 +1,15 @@
 """``CrowdClassifierCV``: strength and likelihood chosen by held-out labels."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
@@ -30,6 +32,17 @@ from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
 from ._stored_composites import SearchFileMethods
 from ._targets import check_targets, check_trainable, check_weight
+from ._typing import (
+    Array,
+    ArrayLike,
+    FilePath,
+    Floats,
+    Folds,
+    ItemsLike,
+    LabelsLike,
+    RandomState,
+    available_if,
+)
 
 
 def _refits(search):
@@ -42,12 +55,13 @@ def _refits(search):
     return True
 
 
-def _of_best(name):
+def _of_best(name: str) -> Any:
     """An attribute of the model that was fitted with the choice."""
-    return property(
-        lambda search: getattr(search.best_estimator_, name),
-        doc=f"`{name}` of `best_estimator_`.",
-    )
+
+    def read(search: CrowdClassifierCV) -> Any:
+        return getattr(search.best_estimator_, name)
+
+    return property(read, doc=f"`{name}` of `best_estimator_`.")
 
 
 class CrowdClassifierCV(
@@ -186,6 +200,14 @@ class CrowdClassifierCV(
     True
     """
 
+    best_estimator_: CrowdClassifier
+    best_index_: int
+    best_params_: dict[str, Any]
+    reg_strength_: float
+    likelihood_: str
+    cv_results_: dict[str, Any]
+    n_splits_: int
+
     _parameter_constraints: ClassVar[dict] = {
         "reg_strengths": ["array-like"],
         "likelihoods": ["array-like", None],
@@ -200,18 +222,18 @@ class CrowdClassifierCV(
 
     def __init__(
         self,
-        estimator=None,
+        estimator: CrowdClassifier | None = None,
         *,
-        reg_strengths=(0.0, 0.003, 0.01, 0.02, 0.05),
-        likelihoods=None,
-        cv=5,
-        scoring="calibrated_joint",
-        rule="nearest",
-        n_jobs=None,
-        refit=True,
-        random_state=None,
-        verbose=0,
-    ):
+        reg_strengths: ArrayLike = (0.0, 0.003, 0.01, 0.02, 0.05),
+        likelihoods: Sequence[str] | None = None,
+        cv: Folds = 5,
+        scoring: Literal["calibrated_joint", "marginal"] = "calibrated_joint",
+        rule: Literal["nearest", "one_standard_error", "best"] = "nearest",
+        n_jobs: int | None = None,
+        refit: bool = True,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.reg_strengths = reg_strengths
         self.likelihoods = likelihoods
@@ -224,7 +246,13 @@ class CrowdClassifierCV(
         self.verbose = verbose
 
     @unchanged_if_it_fails
-    def fit(self, X, y, sample_weight=None, gold=None):
+    def fit(
+        self,
+        X: ItemsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        gold: LabelsLike | None = None,
+    ) -> Self:
         """Choose by cross-validation, then fit the choice to all items.
 
         Parameters
@@ -306,7 +334,7 @@ class CrowdClassifierCV(
         return self
 
     @available_if(_refits)
-    def predict(self, X):
+    def predict(self, X: ItemsLike) -> Array:
         """Most probable class of each item.
 
         Parameters
@@ -322,7 +350,7 @@ class CrowdClassifierCV(
         return self.best_estimator_.predict(X)
 
     @available_if(_refits)
-    def predict_proba(self, X):
+    def predict_proba(self, X: ItemsLike) -> Floats:
         """Class probabilities of each item, without any label of it.
 
         Parameters
@@ -338,7 +366,7 @@ class CrowdClassifierCV(
         return self.best_estimator_.predict_proba(X)
 
     @available_if(_refits)
-    def to_onnx(self, path, X=None):
+    def to_onnx(self, path: FilePath, X: ItemsLike | None = None) -> None:
         """Write the chosen classifier as an ONNX file.
 
         Parameters

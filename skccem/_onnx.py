@@ -1,5 +1,7 @@
 """``to_onnx``: the classifier as a graph that other runtimes execute."""
 
+from __future__ import annotations
+
 import copy
 import json
 import logging
@@ -16,6 +18,7 @@ from ._atomic import write_files
 from ._features import n_items, take_batch
 from ._fitting import checked_items
 from ._network import call_backbone
+from ._typing import FilePath, ItemsLike
 
 # Of ONNX's operators: what torch writes without converting, since ONNX 1.13.
 _OPSET = 18
@@ -29,7 +32,7 @@ _OUTPUTS = ("probabilities", "label")
 class OnnxMethods:
     """Mixin of ``CrowdClassifier``: `to_onnx`."""
 
-    def to_onnx(self, path, X=None):
+    def to_onnx(self, path: FilePath, X: ItemsLike | None = None) -> None:
         """Write the classifier as an ONNX file, which needs neither torch nor skccem.
 
         The graph has the mean over all `nets_`, as `predict_proba` does. It needs

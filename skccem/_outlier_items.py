@@ -1,26 +1,32 @@
 """Simulated items whose labels depart from the annotators' matrices."""
 
+from __future__ import annotations
+
+from dataclasses import replace
 from numbers import Real
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ._annotations import CrowdLabels
 from ._annotator_kinds import check_matrices
 from ._answers import draw_answers
+from ._typing import ArrayLike, MatricesLike, RandomState
 
 _KINDS = ("other_class", "same_answer", "guesses")
 
 
 def make_outliers(
-    labels,
-    y,
+    labels: CrowdLabels,
+    y: ArrayLike,
     *,
-    share=0.1,
-    kind="other_class",
-    confusion_matrices=None,
-    random_state=None,
-):
+    share: float = 0.1,
+    kind: Literal["other_class", "same_answer", "guesses"] = "other_class",
+    confusion_matrices: MatricesLike | None = None,
+    random_state: RandomState = None,
+) -> tuple[CrowdLabels, NDArray[np.bool_]]:
     """Replace the labels of a share of the items by those of outliers.
 
     Parameters
@@ -44,7 +50,7 @@ def make_outliers(
     Returns
     -------
     labels : CrowdLabels of shape (n_samples, n_annotators)
-        Who labels what is as it was.
+        Who labels what is as it was, and so are the names of items and annotators.
     is_outlier : bool ndarray of shape (n_samples,)
         Which items are outliers.
 
@@ -95,10 +101,7 @@ def make_outliers(
         answers = draw_answers(matrices, labels.indices[changed], answers, rng)
     codes = labels.codes.copy()
     codes[changed] = answers
-    outliers = CrowdLabels(
-        labels.indptr, labels.indices, codes, labels.classes, labels.annotators
-    )
-    return outliers, is_outlier
+    return replace(labels, codes=codes), is_outlier
 
 
 def _check_outliers(labels, y, share, kind):

@@ -1,5 +1,9 @@
 """The picture of who labelled what."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
 
 from ._annotations import check_crowd_labels
@@ -7,6 +11,16 @@ from ._drawing import COLORS, evenly_spread, legend_of, new_axes, shown_names
 from ._label_tiles import ORDERS, annotator_order, count_tiles, item_order
 from ._pyplot import import_pyplot
 from ._targets import check_some_labels
+from ._typing import Integers, LabelsLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.legend import Legend
+
+    from ._annotations import CrowdLabels
 
 # With more there is no room for names.
 _MOST_NAMES = 30
@@ -77,9 +91,22 @@ class LabelOverviewDisplay:
     ['0', '1', '2', 'missing']
     """
 
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage
+    items_: Integers
+    annotators_: Integers
+    legend_: Legend | None
+    colorbar_: Colorbar | None
+
     def __init__(
-        self, labels, *, show="class", item_order="given", annotator_order="given"
-    ):
+        self,
+        labels: CrowdLabels,
+        *,
+        show: Literal["class", "density"] = "class",
+        item_order: Literal["given", "labels", "class"] = "given",
+        annotator_order: Literal["given", "labels", "class"] = "given",
+    ) -> None:
         self.labels = labels
         self.show = show
         self.item_order = item_order
@@ -88,13 +115,13 @@ class LabelOverviewDisplay:
     @classmethod
     def from_labels(
         cls,
-        Y,
+        Y: LabelsLike,
         *,
-        show="class",
-        item_order="given",
-        annotator_order="given",
-        ax=None,
-    ):
+        show: Literal["class", "density"] = "class",
+        item_order: Literal["given", "labels", "class"] = "given",
+        annotator_order: Literal["given", "labels", "class"] = "given",
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw labels.
 
         Parameters
@@ -137,7 +164,7 @@ class LabelOverviewDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the labels.
 
         Parameters

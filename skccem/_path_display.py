@@ -1,14 +1,28 @@
 """The picture of a search over the strength of the regulariser."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._drawing import BLUE, ORANGE, grid_place, new_axes
 from ._path_accuracy import held_out_accuracy
 from ._pyplot import import_pyplot
+from ._typing import Array, ArrayLike, ItemsLike, LabelsLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from ._model_selection import CrowdClassifierCV
 
 # Of each likelihood; they differ without colour too.
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     "joint": {"color": BLUE, "marker": "o", "linestyle": "-"},
     "marginal": {"color": ORANGE, "marker": "s", "linestyle": "--"},
 }
@@ -73,13 +87,33 @@ class RegularizationPathDisplay:
     'strength of the regulariser'
     """
 
-    def __init__(self, cv_results, *, best_index=None, accuracy=None):
+    figure_: Figure
+    ax_: Axes
+    lines_: list[ErrorbarContainer]
+    accuracy_ax_: Axes | None
+    accuracy_lines_: list[Line2D]
+
+    def __init__(
+        self,
+        cv_results: Mapping[str, Any],
+        *,
+        best_index: int | None = None,
+        accuracy: Array | None = None,
+    ) -> None:
         self.cv_results = cv_results
         self.best_index = best_index
         self.accuracy = accuracy
 
     @classmethod
-    def from_estimator(cls, search, X=None, Y=None, *, truth=None, ax=None):
+    def from_estimator(
+        cls,
+        search: CrowdClassifierCV,
+        X: ItemsLike | None = None,
+        Y: LabelsLike | None = None,
+        *,
+        truth: ArrayLike | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the scores of a fitted search, and accuracies if the truth is known.
 
         Parameters
@@ -124,7 +158,7 @@ class RegularizationPathDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the scores.
 
         Parameters
@@ -161,7 +195,7 @@ class RegularizationPathDisplay:
         self.accuracy_lines_ = []
         if self.accuracy is not None:
             self._draw_accuracies(strengths)
-        lowest = self.ax_ if self.accuracy is None else self.accuracy_ax_
+        lowest = self.accuracy_ax_ or self.ax_
         _mark_strengths(lowest, strengths)
         lowest.set_xlabel("strength of the regulariser")
         return self

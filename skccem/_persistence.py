@@ -1,7 +1,9 @@
 """``save`` and ``load``: a fitted estimator as one file that holds data alone."""
 
+from __future__ import annotations
+
 import os
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,6 +16,7 @@ from ._stored_estimators import (
     to_document,
 )
 from ._stored_values import Reader, Writer
+from ._typing import FilePath
 
 
 class FileMethods(PickleMethods):
@@ -24,12 +27,17 @@ class FileMethods(PickleMethods):
     """
 
     # Attributes without which a file is of no use.
-    _needed = ("classes_", "annotators_", "class_prior_", "confusion_matrices_")
+    _needed: ClassVar[tuple[str, ...]] = (
+        "classes_",
+        "annotators_",
+        "class_prior_",
+        "confusion_matrices_",
+    )
 
     # Attributes that are estimators, and the parameters that these are clones of.
     _fitted_estimators: ClassVar[dict] = {}
 
-    def save(self, path):
+    def save(self, path: FilePath) -> None:
         """Write the fitted estimator to a file, which `load` reads.
 
         The file is of the format safetensors: arrays, and text that says what they are
@@ -87,7 +95,7 @@ class FileMethods(PickleMethods):
         write_model(path, document, writer.tensors)
 
     @classmethod
-    def load(cls, path, **params):
+    def load(cls, path: FilePath, **params: Any) -> Self:
         """Read a fitted estimator from a file that `save` wrote.
 
         Parameters

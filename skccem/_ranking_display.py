@@ -1,5 +1,9 @@
 """The picture of who is good, and how sure that is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
 
 from ._drawing import (
@@ -14,8 +18,16 @@ from ._drawing import (
     shown_names,
 )
 from ._pyplot import import_pyplot
+from ._typing import ItemsLike, LabelsLike
 from ._verdicts import TOO_FEW
 from .reports import annotator_report
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.collections import Collection, PathCollection
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
 
 # Kinds of verdict with colour, marker, and whether it is filled: told apart without
 # colour too.
@@ -96,11 +108,17 @@ class AnnotatorRankingDisplay:
     ['reliable', 'guessing', 'adversarial']
     """
 
-    def __init__(self, report):
+    figure_: Figure
+    ax_: Axes
+    ranking_: pandas.DataFrame
+    points_: dict[str, PathCollection]
+    intervals_: Collection
+
+    def __init__(self, report: pandas.DataFrame) -> None:
         self.report = report
 
     @classmethod
-    def from_report(cls, report, *, ax=None):
+    def from_report(cls, report: pandas.DataFrame, *, ax: Axes | None = None) -> Self:
         """Draw a report.
 
         Parameters
@@ -126,7 +144,14 @@ class AnnotatorRankingDisplay:
         return cls(report).plot(ax=ax)
 
     @classmethod
-    def from_estimator(cls, clf, X, Y, *, ax=None):
+    def from_estimator(
+        cls,
+        clf: BaseEstimator,
+        X: ItemsLike | None,
+        Y: LabelsLike,
+        *,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the report on a fitted estimator.
 
         Parameters
@@ -156,7 +181,7 @@ class AnnotatorRankingDisplay:
         import_pyplot()
         return cls.from_report(annotator_report(clf, X, Y), ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the annotators.
 
         Parameters

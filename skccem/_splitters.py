@@ -1,6 +1,8 @@
 """Folds for cross-validation: of items, as scikit-learn's, or of labels."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from sys import getsizeof
@@ -16,6 +18,7 @@ from torch.utils.data import Dataset, Subset
 from ._annotations import CrowdLabels, check_crowd_labels
 from ._random_state import random_generator
 from ._rearrange import take_labels
+from ._typing import LabelsLike, RandomState
 
 
 class LabelKFold:
@@ -55,12 +58,20 @@ class LabelKFold:
     CrowdLabels(3 items, 2 annotators, 2 classes, 3 labels)
     """
 
-    def __init__(self, n_splits=5, *, shuffle=True, random_state=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, Y, y=None, groups=None):
+    def split(
+        self, Y: LabelsLike, y: None = None, groups: None = None
+    ) -> Iterator[tuple[CrowdLabels, CrowdLabels]]:
         """The training and the held-out labels of each fold.
 
         Parameters
@@ -107,7 +118,9 @@ class LabelKFold:
             held_out = folds == fold
             yield take_labels(labels, ~held_out), take_labels(labels, held_out)
 
-    def get_n_splits(self, Y=None, y=None, groups=None):
+    def get_n_splits(
+        self, Y: LabelsLike | None = None, y: None = None, groups: None = None
+    ) -> int:
         """Number of folds.
 
         Parameters
@@ -122,7 +135,7 @@ class LabelKFold:
         """
         return self.n_splits
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"LabelKFold(n_splits={self.n_splits}, shuffle={self.shuffle}, "
             f"random_state={self.random_state})"

@@ -1,7 +1,9 @@
 """``partial_fit``: learning from a stream of items, some at a time."""
 
+from __future__ import annotations
+
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from ._targets import (
     warn_unused,
 )
 from ._trained_items import labelled_weight, network_weight, usable_items
+from ._typing import ArrayLike, ItemsLike, LabelsLike
 
 
 class Stream(NamedTuple):
@@ -56,8 +59,16 @@ class Stream(NamedTuple):
 class StreamMethods:
     """Mixin of ``CrowdClassifier``: `partial_fit`."""
 
+    _stream: Stream
+
     @unchanged_if_it_fails
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ItemsLike,
+        y: LabelsLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Go on learning, from further items of a stream.
 
         The coupled network, its optimiser and the confusion matrices go on where the
@@ -150,7 +161,7 @@ class StreamMethods:
         states = np.random.SeedSequence([stream.seed, stream.n_calls]).generate_state(2)
         rng = np.random.default_rng(states[1])
         replay = cut_replay(stream.replay, self.replay_size, rng)
-        data = with_replay(replay, X, labels, weight)
+        data: tuple[Any, Any, Any] = with_replay(replay, X, labels, weight)
         n_replay = n_items(data[0]) - len(labels)
         new_items = n_replay + usable_items(labels, weight)
         train_set = _new_dataset(self, data, n_replay, new_items, in_network)

@@ -1,12 +1,13 @@
 """``TwoStageClassifier``: aggregate the labels, then fit any classifier on them."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ._crowd_methods import CrowdMethods
@@ -31,6 +32,15 @@ from ._targets import (
     check_trainable,
     check_weight,
     warn_unused,
+)
+from ._typing import (
+    Array,
+    ArrayLike,
+    Floats,
+    ItemsLike,
+    LabelsLike,
+    RandomState,
+    available_if,
 )
 
 
@@ -148,6 +158,9 @@ class TwoStageClassifier(
     array([0, 1, 2])
     """
 
+    aggregator_: BaseEstimator | None
+    classifier_: BaseEstimator
+
     _parameter_constraints: ClassVar[dict] = {
         "aggregator": [HasMethods(["fit", "predict", "predict_proba"]), None],
         "classifier": [HasMethods(["fit", "predict"]), None],
@@ -158,20 +171,20 @@ class TwoStageClassifier(
 
     def __init__(
         self,
-        aggregator=None,
-        classifier=None,
+        aggregator: BaseEstimator | None = None,
+        classifier: BaseEstimator | None = None,
         *,
-        soft=False,
-        classes=None,
-        random_state=None,
-    ):
+        soft: bool = False,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.aggregator = aggregator
         self.classifier = classifier
         self.soft = soft
         self.classes = classes
         self.random_state = random_state
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the stages by names such as ``classifier__C``.
 
         A stage that is None becomes its default if parameters of it are set, so that a
@@ -200,7 +213,13 @@ class TwoStageClassifier(
                 params[name] = default
         return super().set_params(**params)
 
-    def fit(self, X, y, sample_weight=None, gold=None):
+    def fit(
+        self,
+        X: ItemsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        gold: LabelsLike | None = None,
+    ) -> Self:
         """Aggregate the labels and fit the classifier.
 
         Parameters
@@ -273,7 +292,9 @@ class TwoStageClassifier(
             aggregator, labels, weight, self.soft, gold
         )
         check_two_classes(targets, aggregator)
-        params = {} if row_weight is None else {weight_argument: row_weight}
+        params: dict[Any, Any] = (
+            {} if row_weight is None else {weight_argument: row_weight}
+        )
         classifier.fit(take_rows(X, rows), targets, **params)
 
         self.classes_ = labels.classes
@@ -286,7 +307,7 @@ class TwoStageClassifier(
         self.classifier_ = classifier
         return self
 
-    def predict(self, X):
+    def predict(self, X: ItemsLike) -> Array:
         """Class of each item, as the classifier decides.
 
         Parameters
@@ -302,7 +323,7 @@ class TwoStageClassifier(
         return self.classifier_.predict(X)
 
     @available_if(_has_proba)
-    def predict_proba(self, X):
+    def predict_proba(self, X: ItemsLike) -> Floats:
         """Class probabilities of each item, without any label of it.
 
         Parameters
@@ -326,17 +347,17 @@ class TwoStageClassifier(
     aggregate_proba = available_if(_has_proba)(CrowdMethods.aggregate_proba)
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of features, where the fitted classifier knows it."""
         return self.classifier_.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> Array:
         """Names of the features, where the fitted classifier knows them."""
         return self.classifier_.feature_names_in_
 
     @property
-    def _log_confusion(self):
+    def _log_confusion(self) -> Floats:
         return safe_log(self.confusion_matrices_)
 
     def _log_posterior(self, X):

@@ -1,7 +1,10 @@
 """Which labels to collect next."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +13,11 @@ from ._greedy_pairs import Limits, choose_pairs
 from ._matrix_posterior import mean_posterior
 from ._pandas import import_pandas
 from ._random_state import random_generator
+from ._typing import ArrayLike, ItemsLike, LabelsLike, RandomState
+
+if TYPE_CHECKING:
+    import pandas
+    from sklearn.base import BaseEstimator
 
 __all__ = ["suggest_labels"]
 
@@ -26,18 +34,18 @@ _SHARES = 4
 
 
 def suggest_labels(
-    clf,
-    X,
-    Y,
-    n=100,
+    clf: BaseEstimator,
+    X: ItemsLike | None,
+    Y: LabelsLike,
+    n: int = 100,
     *,
-    annotators=None,
-    max_per_annotator=None,
-    max_per_item=None,
-    cost=None,
-    budget=None,
-    random_state=None,
-):
+    annotators: ArrayLike | None = None,
+    max_per_annotator: int | Mapping[Any, int] | None = None,
+    max_per_item: int | None = None,
+    cost: Mapping[Any, float] | ArrayLike | None = None,
+    budget: float | None = None,
+    random_state: RandomState = None,
+) -> pandas.DataFrame:
     """Which item to show to which annotator next, by what the answer would tell.
 
     Parameters
@@ -100,6 +108,7 @@ def suggest_labels(
     See Also
     --------
     skccem.reports.consensus : Which items to review.
+    skccem.diagnostics.identifiability_report : Whether the labels so far tell enough.
 
     Notes
     -----
@@ -131,7 +140,10 @@ def suggest_labels(
     The gain is as good as the model. It does not know that items may be difficult for
     all or that annotators may copy each other, where answers tell less than it says,
     nor that a network knows by heart the labels that it was trained on.
-    ``benchmarks/suggestions.py`` measures what is saved there, too.
+    ``benchmarks/suggestions.py`` measures what is saved there, too. Nor can it know
+    better than a fit of labels that identify nothing, such as those of annotators who
+    share no item: while `skccem.diagnostics.identifiability_report` says so, pairs that
+    are drawn at random may help sooner.
 
     References
     ----------

@@ -4,6 +4,10 @@ The files are read from a directory, and downloaded to it if they are not there;
 `get_data_home`.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -21,6 +25,7 @@ from ._published import (
     published_music,
     published_sentiment,
 )
+from ._typing import FilePath
 
 __all__ = [
     "fetch_cifar10n",
@@ -73,7 +78,12 @@ Labels Revisited: A Study Using Real-World Human Annotations", ICLR 2022; A. Kri
 """
 
 
-def fetch_labelme(*, data_home=None, download_if_missing=True, return_X_Y=False):
+def fetch_labelme(
+    *,
+    data_home: FilePath | None = None,
+    download_if_missing: bool = True,
+    return_X_Y: bool = False,
+) -> Any:
     """Photographs of eight kinds of scenery, labelled by 59 annotators.
 
     It has 1000 training, 500 validation and 1188 test items, 512 features and 2547
@@ -140,7 +150,12 @@ def fetch_labelme(*, data_home=None, download_if_missing=True, return_X_Y=False)
     return _from_arrays(arrays, LABELME_NAMES, _LABELME_DESCR, return_X_Y, source)
 
 
-def fetch_music(*, data_home=None, download_if_missing=True, return_X_Y=False):
+def fetch_music(
+    *,
+    data_home: FilePath | None = None,
+    download_if_missing: bool = True,
+    return_X_Y: bool = False,
+) -> Any:
     """Pieces of music of ten genres, labelled by 44 annotators.
 
     It has 700 training and 300 test items, 124 features and 2945 labels, of which 56%
@@ -202,7 +217,12 @@ def fetch_music(*, data_home=None, download_if_missing=True, return_X_Y=False):
     return _from_arrays(arrays, MUSIC_NAMES, _MUSIC_DESCR, return_X_Y, source)
 
 
-def fetch_sentiment(*, data_home=None, download_if_missing=True, return_X_Y=False):
+def fetch_sentiment(
+    *,
+    data_home: FilePath | None = None,
+    download_if_missing: bool = True,
+    return_X_Y: bool = False,
+) -> Any:
     """Sentences from film reviews, labelled positive or negative.
 
     Readers of the data report 4999 items, 203 annotators and 27,746 labels. If a worker
@@ -262,7 +282,12 @@ def fetch_sentiment(*, data_home=None, download_if_missing=True, return_X_Y=Fals
     return _from_arrays(arrays, SENTIMENT_NAMES, _SENTIMENT_DESCR, return_X_Y, source)
 
 
-def fetch_cifar10n(*, data_home=None, download_if_missing=True, return_X_Y=False):
+def fetch_cifar10n(
+    *,
+    data_home: FilePath | None = None,
+    download_if_missing: bool = True,
+    return_X_Y: bool = False,
+) -> Any:
     """The images of CIFAR-10, each labelled by three workers.
 
     It has 50,000 training and 10,000 test items and 150,000 labels. The workers are

@@ -1,9 +1,12 @@
 """Whether labels identify anything: a verdict on a fit, with reasons and remedies."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from html import escape
 from numbers import Integral
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,11 @@ from ._fitted_crowd import read_crowd
 from ._identifiability import measure, unseen_log_prior
 from ._identifiability_checks import all_checks, verdict
 from ._pandas import import_pandas
+from ._typing import Folds, ItemsLike, LabelsLike
+
+if TYPE_CHECKING:
+    import pandas
+    from sklearn.base import BaseEstimator
 
 __all__ = ["IdentifiabilityReport", "identifiability_report"]
 
@@ -57,15 +65,15 @@ class IdentifiabilityReport:
     """
 
     verdict: str
-    checks: object = field(compare=False)
-    classes: object = field(compare=False)
+    checks: pandas.DataFrame = field(compare=False)
+    classes: pandas.DataFrame = field(compare=False)
 
     @property
-    def identified(self):
+    def identified(self) -> bool:
         """Whether the verdict is "identified"."""
         return self.verdict == "identified"
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"Verdict: {self.verdict}", ""]
         for check in self.checks.itertuples():
             mark = "passed" if check.passed else "FAILED"
@@ -82,7 +90,7 @@ class IdentifiabilityReport:
 
     __repr__ = __str__
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         tables = [
             table.to_html(float_format="{:.3g}".format, escape=True)
             for table in (self.checks, self.classes)
@@ -90,7 +98,14 @@ class IdentifiabilityReport:
         return f"<p><b>Verdict: {escape(self.verdict)}</b></p>{''.join(tables)}"
 
 
-def identifiability_report(clf, X, Y, *, cv=3, n_starts=4):
+def identifiability_report(
+    clf: BaseEstimator,
+    X: ItemsLike | None,
+    Y: LabelsLike,
+    *,
+    cv: Folds | None = 3,
+    n_starts: int = 4,
+) -> IdentifiabilityReport:
     """Whether labels and features identify the classes and the confusion matrices.
 
     Parameters

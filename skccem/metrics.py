@@ -1,6 +1,9 @@
 """How good models of a crowd are, with the truth and without it."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -15,6 +18,7 @@ from ._annotations import check_crowd_labels
 from ._identifiers import positions_of
 from ._probability import expected_counts
 from ._targets import check_truth
+from ._typing import ArrayLike, Floats, Integers, LabelsLike
 
 __all__ = [
     "aggregation_accuracy",
@@ -28,7 +32,9 @@ __all__ = [
 ]
 
 
-def empirical_confusion_matrices(labels, y_true):
+def empirical_confusion_matrices(
+    labels: LabelsLike, y_true: ArrayLike
+) -> tuple[Floats, Integers]:
     """Count how each annotator labelled items of known class.
 
     Parameters
@@ -87,8 +93,13 @@ def empirical_confusion_matrices(labels, y_true):
 
 
 def confusion_matrix_error(
-    estimated, true, *, counts=None, min_labels=20, best_permutation=False
-):
+    estimated: ArrayLike,
+    true: ArrayLike,
+    *,
+    counts: ArrayLike | None = None,
+    min_labels: int = 20,
+    best_permutation: bool = False,
+) -> float:
     """Mean absolute difference between estimated and true confusion matrices.
 
     The error of an annotator is the mean of ``abs(estimated - true)`` over all entries
@@ -195,7 +206,9 @@ def _labels_per_annotator(counts, n_annotators):
     return counts.reshape(n_annotators, -1).sum(axis=1)
 
 
-def aggregation_accuracy(y_true, y_aggregated, *, labels=None):
+def aggregation_accuracy(
+    y_true: ArrayLike, y_aggregated: ArrayLike, *, labels: LabelsLike | None = None
+) -> float:
     """Share of the items whose aggregated class is the true one.
 
     Parameters
@@ -261,8 +274,13 @@ def aggregation_accuracy(y_true, y_aggregated, *, labels=None):
 
 
 def expected_calibration_error(
-    y_true, proba, *, classes=None, n_bins=15, strategy="uniform"
-):
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    *,
+    classes: ArrayLike | None = None,
+    n_bins: int = 15,
+    strategy: Literal["uniform", "quantile"] = "uniform",
+) -> float:
     """Mean gap between how sure a classifier is and how often it is right.
 
     Items are put into bins by the probability of their most probable class. The error
@@ -348,7 +366,7 @@ def expected_calibration_error(
     return float(np.abs(np.bincount(bins, weights=gaps)).sum() / len(gaps))
 
 
-def selection_regret(scores, qualities):
+def selection_regret(scores: ArrayLike, qualities: ArrayLike) -> float | Floats:
     """What it costs to choose by a score instead of by the quality itself.
 
     Candidates are models or settings; the score is what one has, such as the held-out

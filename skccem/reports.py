@@ -1,5 +1,9 @@
 """Reports on a crowd: who is good, which labels are right, what to look at again."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._agreement import check_distributions
@@ -8,7 +12,12 @@ from ._gold_audit import gold_audit
 from ._label_information import information_bits, peer_agreement, spammer_scores
 from ._matrix_posterior import beta_interval, matrix_posterior
 from ._pandas import import_pandas
+from ._typing import ArrayLike, ItemsLike, LabelsLike
 from ._verdicts import verdicts
+
+if TYPE_CHECKING:
+    import pandas
+    from sklearn.base import BaseEstimator
 
 __all__ = ["annotator_report", "consensus", "gold_audit", "label_quality"]
 
@@ -16,7 +25,9 @@ __all__ = ["annotator_report", "consensus", "gold_audit", "label_quality"]
 _FEWEST_ROW_LABELS = 30
 
 
-def annotator_report(clf, X, Y):
+def annotator_report(
+    clf: BaseEstimator, X: ItemsLike | None, Y: LabelsLike
+) -> pandas.DataFrame:
     """How good each annotator is, and how sure that is.
 
     Parameters
@@ -124,7 +135,13 @@ def annotator_report(clf, X, Y):
     return annotator_table(read_crowd(clf, X, Y))
 
 
-def label_quality(clf, X, Y, *, proba=None):
+def label_quality(
+    clf: BaseEstimator,
+    X: ItemsLike | None,
+    Y: LabelsLike,
+    *,
+    proba: ArrayLike | None = None,
+) -> pandas.DataFrame:
     """How probable it is that each given label is right.
 
     Parameters
@@ -193,7 +210,13 @@ def label_quality(clf, X, Y, *, proba=None):
     return label_table(read_crowd(clf, X, Y), proba)
 
 
-def consensus(clf, X, Y, *, proba=None):
+def consensus(
+    clf: BaseEstimator,
+    X: ItemsLike | None,
+    Y: LabelsLike,
+    *,
+    proba: ArrayLike | None = None,
+) -> pandas.DataFrame:
     """The most probable class of each item, the least certain first.
 
     Parameters

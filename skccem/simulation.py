@@ -1,6 +1,10 @@
 """Simulated annotators and their labels."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -17,6 +21,7 @@ from ._identifiers import smallest_int
 from ._machine_annotators import make_machine_annotators
 from ._outlier_items import make_outliers
 from ._rows import row_pointers
+from ._typing import Array, ArrayLike, MatricesLike, RandomState
 
 __all__ = [
     "make_confusion_matrices",
@@ -33,18 +38,18 @@ _SHUFFLED_ITEMS_PER_LABEL = 16
 
 
 def make_crowd_labels(
-    y,
-    confusion_matrices,
+    y: ArrayLike,
+    confusion_matrices: MatricesLike,
     *,
-    labels_per_item=None,
-    labels_per_annotator=None,
-    p=None,
-    participation="even",
-    correlated=0.0,
-    difficulty=None,
-    classes=None,
-    random_state=None,
-):
+    labels_per_item: int | None = None,
+    labels_per_annotator: int | ArrayLike | None = None,
+    p: float | None = None,
+    participation: Literal["even", "long_tail"] | Array | Sequence[float] = "even",
+    correlated: float = 0.0,
+    difficulty: ArrayLike | None = None,
+    classes: ArrayLike | None = None,
+    random_state: RandomState = None,
+) -> CrowdLabels:
     """Draw the labels that annotators give to items of known class.
 
     Exactly one of `labels_per_item`, `labels_per_annotator` and `p` says how many

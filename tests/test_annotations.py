@@ -116,7 +116,8 @@ def test_a_container_without_labels_or_items_is_allowed():
 
 
 def test_the_signature_says_what_is_missing_by_default():
-    assert "missing=<-1 in integers>" in str(signature(CrowdLabels.from_matrix))
+    missing = signature(CrowdLabels.from_matrix).parameters["missing"]
+    assert str(missing).endswith(" = <-1 in integers>")
 
 
 def test_a_label_takes_at_most_16_bytes():
@@ -399,6 +400,8 @@ def test_a_label_that_is_given_twice_is_an_error_unless_one_is_chosen():
 
 
 def test_other_errors_of_a_library_of_tables_pass_unchanged():
-    with pytest.raises(Exception, match="such_a_library") as raised:
+    # narwhals before 2.0 does not name it.
+    words = "such_a_library|Not supported"
+    with pytest.raises(Exception, match=words) as raised:
         REFERENCE.to_long(backend="such_a_library")
     assert "cannot hold" not in str(raised.value)

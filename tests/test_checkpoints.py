@@ -171,7 +171,8 @@ def test_a_warm_start_goes_on_too(tmp_path, stop_after):
 def test_a_fit_that_is_killed_goes_on_where_it_was(tmp_path, deadline):
     def run(folder, deadline):
         out = tmp_path / "out.npz"
-        command = [sys.executable, PROGRAM, tmp_path / folder, out, str(deadline)]
+        command = [sys.executable, "-W", "error", PROGRAM]
+        command += [tmp_path / folder, out, str(deadline)]
         status = subprocess.run(command, check=False, timeout=300).returncode
         return status, dict(np.load(out)) if out.exists() else None
 

@@ -352,7 +352,7 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch):
 def test_python_dash_m_ends_with_the_exit_code_and_no_traceback(tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("task,worker\n")
-    command = [sys.executable, "-m", "skccem", "aggregate", "--json"]
+    command = [sys.executable, "-W", "error", "-m", "skccem", "aggregate", "--json"]
     command += ["--labels", labels, "--out", tmp_path / "c.csv"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")

@@ -96,6 +96,7 @@ def test_the_wheel_has_the_package_and_its_licence_only(built):
     information = f"skccem-{skccem.__version__}.dist-info"
     assert {name.split("/")[0] for name in names} == {"skccem", information}
     assert {name for name in names if not name.endswith(".py")} == {
+        "skccem/py.typed",
         "skccem/templates/report.html",
         f"{information}/METADATA",
         f"{information}/RECORD",

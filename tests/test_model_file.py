@@ -164,6 +164,6 @@ def test_the_room_for_text_is_what_safetensors_has():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks of a process")
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_file(tmp_path):
     program = Path(__file__).parent / "programs" / "killed_while_saving.py"
-    command = [sys.executable, program, tmp_path, "20"]
+    command = [sys.executable, "-W", "error", program, tmp_path, "20"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

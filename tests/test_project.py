@@ -81,6 +81,37 @@ def test_the_oldest_versions_are_those_that_are_declared():
             assert re.fullmatch(rf"{re.escape(version)}(\.0)*", lock[name]), name
 
 
+def test_numbers_of_real_crowds_in_the_readme_are_those_of_the_results():
+    def cells_of(text):
+        lines = (line[1:-1] for line in text.splitlines() if line[:1] == "|")
+        return [
+            [cell.strip() for cell in line.split("|")] for line in lines if "±" in line
+        ]
+
+    found = {"labelme": {}, "music": {}}
+    for name in ("real_labels.md", "real_labels_peers_averaged.md"):
+        crowd = None
+        for part in read(f"benchmarks/results/{name}").split("\n\n"):
+            if "mean ± standard deviation" in part:
+                crowd = part.split(",")[0] if "no truth used" in part else None
+            elif crowd:
+                for method, accuracy, _, error, _ in cells_of(part):
+                    found[crowd][method] = accuracy, error.partition(" ")[0]
+
+    def result(method, crowd):
+        same_network = (f"{method}, 4 wide", f"{method}, shared settings, 4 wide")
+        for name in (*same_network, method):
+            if name in found[crowd]:
+                return found[crowd][name]
+        raise AssertionError(f"{method} is in no table")
+
+    rows = cells_of(read("README.md").split("## On real crowds")[1])
+    assert len(rows) == 14
+    for method, *cells in rows:
+        labelme, music = result(method, "labelme"), result(method, "music")
+        assert cells in ([*labelme, *music], [labelme[0], music[0]]), method
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_pictures_and_files_that_are_named_exist(name):
     for target in re.findall(r"\]\(([^)#]+)\)", read(name)):

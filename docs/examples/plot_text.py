@@ -51,7 +51,7 @@ topics = rng.choice(TOPICS, 1600)
 messages = [write(topic) for topic in topics]
 texts, new_texts = messages[:600], messages[600:]
 truth, new_truth = topics[:600], topics[600:]
-for text, topic in zip(texts[:3], truth, strict=False):
+for text, topic in zip(texts[:3], truth[:3], strict=True):
     print(f"{topic}: {text}")
 
 # %%
