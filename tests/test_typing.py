@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 import skccem
+from skccem import CrowdClassifier
+from skccem._crowd_loss import LIKELIHOODS, REGULARIZERS
+from skccem.plotting import TrainingCurvesDisplay
 
 PROGRAM = Path(__file__).parent / "typing" / "typical_use.py"
 # The command line is no API.
@@ -55,6 +58,20 @@ def test_every_public_signature_has_types(module):
     for public in module.__all__:
         for name, function in functions(getattr(module, public)):
             assert untyped(function) == [], name
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameter", "known"),
+    [
+        (CrowdClassifier, "likelihood", LIKELIHOODS),
+        (CrowdClassifier, "regularizer", REGULARIZERS),
+        (TrainingCurvesDisplay, "likelihood", LIKELIHOODS),
+    ],
+)
+def test_types_name_every_likelihood_and_regulariser(kind, parameter, known):
+    annotation = inspect.signature(kind).parameters[parameter].annotation
+    for name in known:
+        assert repr(name).replace("'", '"') in str(annotation).replace("'", '"')
 
 
 @pytest.mark.slow
