@@ -269,10 +269,11 @@ def _further_labels(estimator, y, classes):
 
 def _same_classes(classes, fixed):
     classes = check_classes(classes)
-    if fixed is not None and not np.array_equal(classes, check_classes(fixed)):
+    fixed = classes if fixed is None else check_classes(fixed)
+    if not np.array_equal(classes, fixed):
         raise ValueError(
             f"classes={classes.tolist()} are not those that are fixed already, "
-            f"{list(fixed)}: leave classes out."
+            f"{fixed.tolist()}: leave classes out."
         )
     return classes
 

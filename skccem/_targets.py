@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 from ._annotations import CrowdLabels, check_crowd_labels
-from ._identifiers import blank_mask
+from ._identifiers import blank_mask, positions_of
 from .exceptions import UnusedDataWarning
 
 
@@ -180,13 +180,13 @@ def check_known_classes(labels, classes):
     classes : ndarray of shape (n_classes,)
     """
     used = labels.classes[np.unique(labels.codes)]
-    unknown = [label for label in used.tolist() if label not in set(classes.tolist())]
-    if unknown:
+    unknown = used[positions_of(used, classes) < 0]
+    if len(unknown):
         raise ValueError(
-            f"Y has labels of the classes {unknown}, which fit did not see (it saw "
-            f"{_shown(classes)}). Name all classes beforehand, by classes= of the "
-            "estimator or by passing CrowdLabels, whose parts keep the classes of the "
-            "whole in cross-validation."
+            f"Y has labels of the classes {unknown.tolist()}, which fit did not see "
+            f"(it saw {_shown(classes)}). Name all classes beforehand, by classes= of "
+            "the estimator or by passing CrowdLabels, whose parts keep the classes of "
+            "the whole in cross-validation."
         )
 
 

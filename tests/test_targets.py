@@ -217,6 +217,12 @@ def test_a_class_of_the_container_that_no_label_names_is_no_error():
     assert labels.classes.tolist() == [0, 1, 2]
 
 
+def test_dates_of_another_unit_are_the_same_classes():
+    days = np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]")
+    labels = check_known_crowd(days[[[0, 1]]].astype("M8[ns]"), days, np.arange(2))
+    assert labels.codes.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("Y_new", "message"),
     [
