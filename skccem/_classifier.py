@@ -30,6 +30,7 @@ from ._ensemble import (
     predict_with_all,
     train_ensemble,
 )
+from ._evidence import active_annotators, check_trainable, check_weight, warn_unused
 from ._features import check_lengths, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -50,14 +51,7 @@ from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._stored_classifier import NetFileMethods
 from ._streaming import Stream, StreamMethods
-from ._targets import (
-    active_annotators,
-    check_same_task,
-    check_targets,
-    check_trainable,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_same_task, check_targets
 from ._trained_items import (
     LabelledItems,
     check_parts,

@@ -11,6 +11,7 @@ from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._callbacks import make_callbacks
 from ._coupled_net import coupled_net
+from ._evidence import active_annotators, check_some_labels, check_weight, warn_unused
 from ._features import check_lengths, n_items, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -28,14 +29,7 @@ from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._replay import Replay, cut_replay, update_replay, with_replay
 from ._start import check_memory
-from ._targets import (
-    active_annotators,
-    check_known_classes,
-    check_some_labels,
-    check_targets,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_known_classes, check_targets
 from ._trained_items import labelled_weight, network_weight, usable_items
 from ._typing import ArrayLike, ItemsLike, LabelsLike
 
