@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
 from ._checkpoints import fit_checkpoints
+from ._counts import mean_over_labelled
 from ._coupled_net import coupled_net
 from ._crowd_loss import LIKELIHOODS, REGULARIZERS
 from ._crowd_methods import OutlierMethods
@@ -45,7 +46,6 @@ from ._learned_annotators import learned_annotators
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
 from ._onnx import OnnxMethods
 from ._outliers import class_proba
-from ._probability import mean_over_labelled
 from ._processes import Processes
 from ._random_state import random_generator, reproducible
 from ._start import check_memory

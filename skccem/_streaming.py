@@ -10,6 +10,7 @@ import numpy as np
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._callbacks import make_callbacks
+from ._counts import mean_over_labelled
 from ._coupled_net import coupled_net
 from ._evidence import active_annotators, check_some_labels, check_weight, warn_unused
 from ._features import check_lengths, n_items, number_type
@@ -25,7 +26,6 @@ from ._learned_annotators import trained_annotators, with_pooled
 from ._net_settings import check_settings, choose_device
 from ._optimizer_state import take_over
 from ._outliers import class_proba
-from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._replay import Replay, cut_replay, update_replay, with_replay
 from ._start import check_memory

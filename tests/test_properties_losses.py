@@ -10,6 +10,7 @@ from strategies import code_tables, given
 from skccem import CrowdLabels
 from skccem import _losses as losses
 from skccem import _probability as probability
+from skccem._counts import confusion_from_counts, expected_counts
 
 # From nearly uniform to far beyond what single precision can exponentiate.
 SCALES = st.sampled_from([1e-6, 1.0, 30.0, 1e4])
@@ -195,9 +196,9 @@ def test_posteriors_sum_to_one_also_where_the_model_excludes_labels(drawn, share
 @given(coupled(), st.sampled_from([0.0, 0.5, 1e300]))
 def test_counts_are_those_of_the_labels_and_make_distributions(drawn, smoothing):
     labels, log_posterior, _ = drawn
-    counts = probability.expected_counts(labels, np.exp(log_posterior))
+    counts = expected_counts(labels, np.exp(log_posterior))
     assert np.allclose(counts.sum(axis=(1, 2)), labels.labels_per_annotator)
-    confusion = probability.confusion_from_counts(counts, smoothing=smoothing)
+    confusion = confusion_from_counts(counts, smoothing=smoothing)
     assert np.isfinite(confusion).all()
     assert (confusion >= 0).all()
     assert np.allclose(confusion.sum(axis=2), 1)
