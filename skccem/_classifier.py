@@ -487,9 +487,10 @@ class CrowdClassifier(
             as in `y`. They are the labels of an annotator who is never wrong: the class
             of such an item is certain, whatever the crowd says and with or without
             labels of theirs, and the network learns it as one label more. Unless `init`
-            is an array, the matrices start from how such items were labelled: five
-            pseudo-labels in each row follow the pooled matrix of all annotators, in
-            which as many follow `init`. `partial_fit` does not use them.
+            is an array, the matrices start from how such items were labelled: with
+            "identity", five pseudo-labels in each row follow the pooled matrix of all
+            annotators, in which as many follow `init`; with the others, votes and EM
+            know these classes. `partial_fit` does not use them.
 
         Returns
         -------
