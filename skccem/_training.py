@@ -395,6 +395,8 @@ class _SumsOverLabels:
         return (sums[:2] / sums[2]).tolist()
 
     def _add_up(self):
+        if not self._steps:
+            return
         loss, log_likelihood, n_labels = (
             torch.stack([torch.as_tensor(number) for number in numbers]).cpu().double()
             for numbers in zip(*self._steps, strict=True)
