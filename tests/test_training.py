@@ -9,8 +9,7 @@ from skccem import _probability as dense
 from skccem._batches import CrowdDataset, EvenBatches
 from skccem._crowd_loss import LIKELIHOODS, REGULARIZERS, CrowdLoss
 from skccem._network import CrowdNetwork, make_mlp
-from skccem._processes import Processes
-from skccem._training import CrowdNet, _SumsOverLabels
+from skccem._training import CrowdNet
 from skccem.exceptions import NonFiniteLossError
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
@@ -272,19 +271,6 @@ def test_history_holds_means_over_labels_whatever_the_batches(
     assert epoch["train_loss"] == pytest.approx(-trained + 0.3 * trace, rel=1e-5)
     assert epoch["valid_log_likelihood"] == pytest.approx(marginal, rel=1e-5)
     assert epoch["valid_loss"] == pytest.approx(-marginal, rel=1e-5)
-
-
-@pytest.mark.parametrize("n_steps", [1, 999, 1000, 2001])
-def test_means_are_over_labels_whatever_the_number_of_steps(n_steps):
-    rng = np.random.default_rng(0)
-    loss, log_likelihood = rng.normal(size=(2, n_steps))
-    n_labels = rng.integers(1, 9, size=n_steps)
-    sums = _SumsOverLabels()
-    for values in zip(loss, log_likelihood, n_labels, strict=True):
-        names = "loss", "log_likelihood", "n_labels"
-        sums.add(dict(zip(names, map(torch.tensor, values), strict=True)))
-    expected = loss @ n_labels / n_labels.sum(), log_likelihood.sum() / n_labels.sum()
-    np.testing.assert_allclose(sums.means(Processes()), expected)
 
 
 def test_without_held_out_items_nothing_is_recorded_about_them(X, labels):
