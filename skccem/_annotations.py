@@ -23,10 +23,9 @@ from ._rearrange import (
     with_annotators,
     with_classes,
 )
-from ._rows import gather_rows
 from ._typing import Array, ArrayLike, DataFrame, Integers, LabelsLike
 
-__all__ = ["MAX_DENSE_BYTES", "CrowdLabels", "check_crowd_labels", "gather_rows"]
+__all__ = ["MAX_DENSE_BYTES", "CrowdLabels", "check_crowd_labels"]
 
 # The largest dense matrix that `np.asarray(labels)` makes, in bytes.
 MAX_DENSE_BYTES = 2**30

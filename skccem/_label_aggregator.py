@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._annotations import check_crowd_labels
 from ._em import e_step, run_em, used_labels
+from ._evidence import check_trainable, check_weight
 from ._gold import check_gold, with_gold
 from ._memory import check_matrices
 from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
-from ._targets import check_known_crowd, check_trainable, check_weight
+from ._targets import check_known_crowd
 from ._typing import Array, ArrayLike, Floats, LabelsLike, fit_context
 
 

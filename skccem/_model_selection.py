@@ -24,6 +24,7 @@ from ._candidates import (
 )
 from ._classifier import CrowdClassifier
 from ._crowd_methods import OutlierMethods
+from ._evidence import check_trainable, check_weight
 from ._features import check_lengths, number_type
 from ._fitting import checked_items, unchanged_if_it_fails
 from ._gold import check_gold, with_gold
@@ -31,7 +32,7 @@ from ._net_settings import choose_device
 from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
 from ._stored_composites import SearchFileMethods
-from ._targets import check_targets, check_trainable, check_weight
+from ._targets import check_targets
 from ._typing import (
     Array,
     ArrayLike,

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ._crowd_methods import CrowdMethods
+from ._evidence import active_annotators, check_trainable, check_weight, warn_unused
 from ._features import check_lengths
 from ._gold import check_gold, with_gold
 from ._probability import safe_log
@@ -26,13 +27,7 @@ from ._stages import (
     weight_name,
 )
 from ._stored_composites import StagesFileMethods
-from ._targets import (
-    active_annotators,
-    check_targets,
-    check_trainable,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_targets
 from ._typing import (
     Array,
     ArrayLike,

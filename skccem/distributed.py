@@ -29,9 +29,9 @@ from ._dask_items import (
     send,
 )
 from ._dawid_skene_model import ConfusionModel
+from ._evidence import check_answers
 from ._identifiers import check_classes
 from ._random_state import random_generator
-from ._targets import check_answers
 from ._typing import fit_context
 
 if TYPE_CHECKING:
