@@ -76,7 +76,7 @@ def read_crowd(estimator, X, Y):
                 f"Expected X=None with {type(model).__name__}, which learns from "
                 f"labels alone, got {type(X).__name__}. Pass None."
             )
-        proba = np.asarray(model.predict_proba(labels))
+        proba = model._local().predict_proba(labels)
         return FittedCrowd(labels, safe_log(model.class_prior_), log_confusion, proba)
     if X is None:
         raise ValueError(

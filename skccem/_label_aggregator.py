@@ -132,6 +132,10 @@ class LabelAggregator(FileMethods, BaseEstimator):
         proba, _ = e_step(labels.label_indicator(), log_confusion, log_prior)
         return proba
 
+    def _local(self):
+        """What predicts labels that are on this machine."""
+        return self
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

@@ -171,7 +171,10 @@ def _only_control(path, tasks):
             for result in _results(path, annotation, place):
                 kinds[short(result.get("type"))] += 1
                 if result.get("type") == "choices":
-                    controls[field_text(result, "from_name", place, "--label")] += 1
+                    name = field_text(
+                        result, "from_name", f"{path}, {place}", "--label"
+                    )
+                    controls[name] += 1
     if len(controls) == 1:
         return next(iter(controls))
     if controls:

@@ -265,7 +265,8 @@ class ConfusionMatricesDisplay:
     def _class_names(self):
         """Some of the classes, and what to write there."""
         n_classes = self.estimated.shape[1]
-        classes = np.arange(n_classes) if self.classes is None else self.classes
+        # A Series would be indexed by its own labels, not by position.
+        classes = range(n_classes) if self.classes is None else list(self.classes)
         ticks = evenly_spread(n_classes, _MOST_CLASS_NAMES)
         return ticks, shown_names([classes[tick] for tick in ticks], _NAME_WIDTH)
 

@@ -58,10 +58,11 @@ def _refits(search):
 
 def _of_best(name: str) -> Any:
     """An attribute of the model that was fitted with the choice."""
-    return property(
-        lambda search: getattr(search.best_estimator_, name),
-        doc=f"`{name}` of `best_estimator_`.",
-    )
+
+    def read(search: CrowdClassifierCV) -> Any:
+        return getattr(search.best_estimator_, name)
+
+    return property(read, doc=f"`{name}` of `best_estimator_`.")
 
 
 class CrowdClassifierCV(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from typing import Literal
 
@@ -49,7 +50,7 @@ def make_outliers(
     Returns
     -------
     labels : CrowdLabels of shape (n_samples, n_annotators)
-        Who labels what is as it was.
+        Who labels what is as it was, and so are the names of items and annotators.
     is_outlier : bool ndarray of shape (n_samples,)
 
     Raises
@@ -99,10 +100,7 @@ def make_outliers(
         answers = draw_answers(matrices, labels.indices[changed], answers, rng)
     codes = labels.codes.copy()
     codes[changed] = answers
-    outliers = CrowdLabels(
-        labels.indptr, labels.indices, codes, labels.classes, labels.annotators
-    )
-    return outliers, is_outlier
+    return replace(labels, codes=codes), is_outlier
 
 
 def _check_outliers(labels, y, share, kind):

@@ -133,7 +133,7 @@ def from_document(cls, document, reader, path, given):
     except ValueError as error:
         raise damaged(path, error) from error
     for name, inner in document.estimators.items():
-        params[name] = _inner(cls, inner, reader, path, given, name)
+        params[name] = _inner(inner, reader, path, given, name)
     names = cls._get_param_names()
     own = {name: value for name, value in given.items() if name in names}
     estimator = cls(**(params | own))
@@ -147,10 +147,10 @@ def from_document(cls, document, reader, path, given):
         if name not in cls._fitted_estimators:
             raise damaged(path, f"no fit sets {name!r}")
         prefix = cls._fitted_estimators[name]
-        fitted[name] = _inner(cls, inner, reader, path, given, prefix)
+        fitted[name] = _inner(inner, reader, path, given, prefix)
     try:
         estimator._check_data(fitted)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise damaged(path, error) from error
     estimator._from_data(fitted, path)
     return estimator
@@ -273,8 +273,8 @@ def _encode_fitted(estimator, writer, place):
     return encoded, inner
 
 
-def _inner(cls, document, reader, path, given, prefix):
-    """The estimator of a document inside one of `cls`."""
+def _inner(document, reader, path, given, prefix):
+    """The estimator of a document inside another one."""
     inner = _class_of(document, path)
     to_give, movable = _expected(inner, document, path)
     given = {

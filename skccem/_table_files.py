@@ -82,13 +82,18 @@ def read_table(path, kind=None):
     Raises
     ------
     ValueError
-        If the file is empty, not of its kind, not UTF-8, or has rows of unequal length
-        or two columns of one name.
+        If the file is empty, of no kind that is read, not of its kind, not UTF-8, or
+        has rows of unequal length or two columns of one name.
     OSError
         If it cannot be read.
     """
     path = Path(path)
     kind = table_kind(path) if kind is None else kind
+    if kind in ("json", "npy"):
+        raise ValueError(
+            f"Expected a table in CSV, Parquet or JSON lines, got {path}, which is "
+            f"{kind}. Write one row, or one object a line, for each record."
+        )
     if kind == "parquet":
         table = _read_parquet(path)
     elif kind == "jsonl":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def report(
     gold : array-like of shape (n_samples,), default=None
         True classes of some items that the fit was not told, as in `gold_audit`.
     texts : sequence of str of length n_samples, default=None
-        What to show of the items to review beside their names.
+        What to show of the items to review beside their names, in the order of `Y`,
+        whatever the index of a Series says.
     diagnostics : IdentifiabilityReport, default=None
         What `skccem.diagnostics.identifiability_report` returned.
     n_items : int, default=200
@@ -76,8 +78,8 @@ def report(
         If it does not know how annotators err.
     ValueError
         If `X` is given to an estimator of labels alone or not given to another, `Y`
-        has no labels, or others than the fit can know, or `proba`, `gold` or `texts`
-        do not fit.
+        has no labels, or others than the fit can know, or `proba`, `gold`, `texts` or
+        `n_items` do not fit.
     ImportError
         If Jinja2 or pandas is not installed: ``pip install skccem[report]``.
 
@@ -111,8 +113,15 @@ def report(
     """
     # Before any work.
     import_environment()
+    if not isinstance(n_items, Integral) or n_items < 0:
+        raise ValueError(
+            f"Expected n_items as an integer of at least 0, got {n_items!r}. It is the "
+            "number of items to list."
+        )
     crowd = read_crowd(clf, X, Y)
     n_samples = crowd.labels.n_samples
+    # A Series would be indexed by its own labels, not by rows.
+    texts = None if texts is None else list(texts)
     if texts is not None and len(texts) != n_samples:
         raise ValueError(
             f"Expected texts of length {n_samples}, one for each row of Y, got "

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skccem import CrowdClassifier, CrowdClassifierCV, CrowdLabels, DawidSkene
 from skccem.distributed import DaskDawidSkene, parts_from_long
+from skccem.reports import consensus
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 dask = pytest.importorskip("dask")
@@ -194,6 +195,15 @@ def test_an_iteration_moves_counts_and_not_labels(client, labels, capsys):
     assert len(sent) == 5
     assert max(sent) < 12 * 3 * 3 * 8 + 1000 < sizes[1] / 10
     assert capsys.readouterr().out.count("[ConfusionModel] iteration") == 3
+
+
+def test_reports_read_labels_that_are_on_one_machine(client, labels):
+    model = DaskDawidSkene(random_state=0).fit(cut(labels, 80))
+    expected = model.predict_proba([labels[:80]]).compute()
+    report = consensus(model, None, labels[:80])
+    np.testing.assert_array_equal(
+        report["probability"].sort_index(), expected.max(axis=1)
+    )
 
 
 def test_what_cannot_be_fitted_is_an_error(client, labels):

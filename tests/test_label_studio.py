@@ -119,7 +119,7 @@ def test_annotations_and_answers_of_another_shape_are_refused(given):
 def test_names_and_types_of_another_shape_are_refused():
     for unnamed in ([1], {"a": 1}, None):
         wrong = task(1, annotation(9, 3, choice("Glad", name=unnamed)))
-        with pytest.raises(ValueError, match="field 'from_name' of task 1"):
+        with pytest.raises(ValueError, match=r"field 'from_name' of .*, task 1"):
             read_label_studio(PATH, [wrong])
     wrong = task(1, annotation(9, 3, choice("Glad", type=["choices"])))
     with pytest.raises(ValueError, match=r"got \['choices'\] \(1\)"):

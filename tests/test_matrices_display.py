@@ -1,4 +1,5 @@
 import numpy as np
+import pandas
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -125,6 +126,13 @@ def test_only_small_matrices_have_numbers_and_many_classes_fewer_names(pyplot):
     large = ConfusionMatricesDisplay.from_matrices(make_confusion_matrices(2, 40))
     assert not large.axes_[0, 0].texts
     assert len(large.axes_[0, 0].get_xticks()) <= 12
+
+
+def test_names_of_a_series_go_by_position_whatever_its_index_says(pyplot):
+    names = pandas.Series(["no", "yes"], index=[1, 0])
+    display = ConfusionMatricesDisplay.from_matrices([np.eye(2)], classes=names)
+    shown = [text.get_text() for text in display.axes_[0, 0].get_yticklabels()]
+    assert shown == ["no", "yes"]
 
 
 def test_unknown_rows_are_grey_and_without_numbers(pyplot):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,14 @@ def test_only_labels_of_outliers_change_and_nobody_labels_other_items(drawn, kin
     assert not changed[is_outlier] == labels[is_outlier]
     np.testing.assert_array_equal(changed.indices, labels.indices)
     np.testing.assert_array_equal(changed.classes, labels.classes)
+
+
+def test_items_keep_their_names(drawn):
+    labels, y, _ = drawn
+    names = np.array([f"item {number}" for number in range(len(y))])
+    named = replace(labels, items=names)
+    changed, _ = make_outliers(named, y, kind="guesses", random_state=0)
+    np.testing.assert_array_equal(changed.items, names)
 
 
 def test_annotators_of_another_class_agree_as_usual_and_are_seldom_right(drawn):

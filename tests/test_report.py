@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
@@ -166,6 +167,18 @@ def test_classifiers_in_pipelines_have_a_report_too(tmp_path):
     assert "classifier" in [row[0] for row in Texts(page).tables[0]]
 
 
+def test_texts_of_a_series_are_those_of_the_rows_whatever_its_index_says(tmp_path):
+    labels, _ = simulate(60, 5, 2)
+    texts = pandas.Series(
+        [f"text of {name}" for name in labels.items],
+        index=range(labels.n_samples)[::-1],
+    )
+    clf = DawidSkene().fit(labels)
+    page = report(clf, None, labels, tmp_path / "page.html", texts=texts).read_text()
+    rows = Texts(page).tables[1][1:]
+    assert [row[1] for row in rows] == [f"text of {row[0]}" for row in rows]
+
+
 def test_a_report_that_fails_leaves_the_one_that_was_there(tmp_path):
     labels, _ = simulate(60, 5, 2)
     clf = DawidSkene().fit(labels)
@@ -173,6 +186,8 @@ def test_a_report_that_fails_leaves_the_one_that_was_there(tmp_path):
     path.write_text("before")
     with pytest.raises(ValueError, match="Expected texts of length 60"):
         report(clf, None, labels, path, texts=["one"])
+    with pytest.raises(ValueError, match="Expected n_items as an integer of at least"):
+        report(clf, None, labels, path, n_items=-5)
     with pytest.raises(ValueError, match="Expected gold of shape"):
         report(clf, None, labels, path, gold=[1])
     assert path.read_text() == "before"

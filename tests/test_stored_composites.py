@@ -177,6 +177,7 @@ def set_inside(document, *keys, value):
         (["fitted", "n_splits"], 5, "no fit sets 'n_splits'"),
         (["fitted", "best_params_"], None, "best_params_ are not"),
         (["fitted", "cv_results_"], None, "no candidates"),
+        (["fitted", "cv_results_", "items", -1, 1], 5, "has no len"),
         (["fitted_estimators"], {}, "best_estimator_ is no fitted"),
         (["fitted_estimators", "best_estimator_", "fitted"], None, "no fitted Crowd"),
         (["estimators", "estimator", "estimator"], "KFold", "no estimator 'KFold'"),

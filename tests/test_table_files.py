@@ -60,6 +60,15 @@ def test_categories_and_booleans_are_text(tmp_path):
         assert text_column(table, "yes", "--label").tolist()[:2] == ["true", "false"]
 
 
+def test_lists_of_objects_and_arrays_are_no_tables(tmp_path):
+    objects = save(tmp_path / "truth.json", '[{"task": "7",\n"label": "a"}]')
+    array = tmp_path / "truth.npy"
+    np.save(array, np.zeros(3))
+    for path in (objects, array):
+        with pytest.raises(ValueError, match=r"CSV, Parquet or JSON lines, got"):
+            read_table(path)
+
+
 def test_the_index_of_pandas_is_a_column_like_others(tmp_path):
     path = tmp_path / "t.parquet"
     pandas.DataFrame({"task": ["a"], "x": [1.0]}).set_index("task").to_parquet(path)
