@@ -317,7 +317,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(home, tmp_pa
 
 
 def test_the_demo_goes_all_the_way_to_a_report(tmp_path):
-    found = summary("demo", "--out", tmp_path, *QUICK)
+    found = summary("demo", "--out", tmp_path, *QUICK, "--set", "random_state=3")
     shares = [
         found[f"accuracy_of_{name}"]
         for name in ("items_by_dawid_skene", "items_by_fit", "new_items")
@@ -332,6 +332,9 @@ def test_the_demo_goes_all_the_way_to_a_report(tmp_path):
         *("report/annotators.csv", "report/items.csv", "report/labels.csv"),
         "report/report.html",
     } <= files
+    # As in fit, what is set counts more than the seed of all else.
+    told = json.loads((tmp_path / "model" / "skccem.json").read_text())["options"]
+    assert told["settings"]["random_state"] == 3
 
 
 def test_the_commands_of_the_readme_run(tmp_path, monkeypatch):
