@@ -175,6 +175,14 @@ def test_gold_labels_are_certain_in_a_fit_and_judge_a_report(home, tmp_path):
     assert '<th>majority vote</th><td class="n">40</td>' in page
 
 
+def test_without_what_a_report_needs_the_error_names_the_extra(
+    home, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    shown = error("report", "--labels", home / "labels.csv", "--out", tmp_path / "r")
+    assert shown.endswith("pip install skccem[report]")
+
+
 def test_a_report_says_whether_the_labels_identify_anything_if_asked(home, tmp_path):
     summary("report", "--labels", home / "labels.csv", "--out", tmp_path, "--diagnose")
     page = (tmp_path / "report.html").read_text("utf-8")
