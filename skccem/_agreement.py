@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_sample_weight
 
 from ._annotations import check_crowd_labels
+from ._fitted_crowd import crowd_model
 from ._probability import marginal_log_likelihood, safe_log
 from ._targets import check_known_crowd, check_targets, is_crowd
 from ._typing import ArrayLike, ItemsLike, LabelsLike
@@ -261,8 +261,10 @@ def annotation_log_likelihood_scorer(
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
     AttributeError
-        If the estimator lacks any of these attributes.
+        If it lacks any of these attributes.
     ValueError
         If annotators or classes are others than in fit, or there are no labels.
 
@@ -282,18 +284,7 @@ def annotation_log_likelihood_scorer(
     >>> cross_val_score(clf, X, Y, scoring=scoring, cv=cv).shape
     (3,)
     """
-    model = estimator
-    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_"):
-        is_pipeline = isinstance(model, Pipeline)
-        model = model.steps[-1][1] if is_pipeline else model.best_estimator_
-    names = "classes_", "annotators_", "confusion_matrices_"
-    absent = [name for name in names if not hasattr(model, name)]
-    if absent:
-        raise AttributeError(
-            f"Expected a fitted estimator with {', '.join(names)}, got {model!r} "
-            f"without {', '.join(absent)}. Fit it, or pass a classifier that learns "
-            "how annotators err, such as CrowdClassifier."
-        )
+    model = crowd_model(estimator)
     if len(model.annotators_) == 1 and not is_crowd(y):
         labels, _ = check_targets(y, model.classes_)
     else:

@@ -99,9 +99,8 @@ def check_writable(path):
             f"Expected the path of a file to write, got {path}, which is a "
             f"{'directory' if path.is_dir() else 'device or pipe'}. Name a file."
         )
-    place = path.parent
-    while not place.exists():
-        place = place.parent
+    # On Windows there may be none, not even the drive.
+    place = next((place for place in path.parents if place.exists()), path.parent)
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise OSError(
             f"Expected to write {path}, but {place} is no directory that can be "

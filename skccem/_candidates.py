@@ -72,6 +72,24 @@ def make_candidates(estimator, likelihoods, strengths):
     ]
 
 
+def fold_template(estimator, classes):
+    """What the fits in all folds are clones of.
+
+    Parameters
+    ----------
+    estimator : CrowdClassifier
+        Of the search.
+    classes : ndarray of shape (n_classes,)
+        Of all labels: a fold may lack one.
+
+    Returns
+    -------
+    CrowdClassifier
+        Of the coupled network alone; an interrupted one is never judged.
+    """
+    return clone(estimator).set_params(classes=classes, n_init=1, on_interrupt="raise")
+
+
 def shared_epochs(estimator, candidates):
     """Epochs of burn-in that the candidates of a fold share.
 

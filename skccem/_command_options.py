@@ -14,8 +14,10 @@ from .exceptions import NonFiniteLossError
 
 click = import_click()
 
-# What is wrong with data, files or the machine; a worker that died is the last one.
-_EXPECTED = (ValueError, OSError, NonFiniteLossError, MemoryError, BrokenExecutor)
+# What is wrong with data, files or the machine: a package that is missing, or a worker
+# that died.
+_EXPECTED = (ValueError, OSError, NonFiniteLossError, MemoryError)
+_EXPECTED += (ImportError, BrokenExecutor)
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -172,7 +174,7 @@ def talk(command):
     """Options of what is shown; runs the command and shows what it returns.
 
     The command gets `progress` and `say`. Warnings become lines on stderr, and what is
-    wrong with data, files or workers becomes an error with the exit code 1.
+    wrong with data, files, workers or packages becomes an error with the exit code 1.
     """
 
     @functools.wraps(command)

@@ -95,6 +95,15 @@ def read_npy(content, source):
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
+def whole_numbers(array, dtype):
+    """An array as integers; ValueError if a number would be another one."""
+    with np.errstate(invalid="ignore"):
+        whole = np.asarray(array).astype(dtype)
+    if not np.array_equal(whole, array):
+        raise ValueError("numbers that are not whole, or too large")
+    return whole
+
+
 def read_columns(content, columns, source):
     """Columns of a published table, as text.
 
@@ -163,7 +172,10 @@ def read_integer_arrays(path, keys, n_values):
         except pickle.UnpicklingError:
             # What torch says here is how to load the file unsafely.
             raise ValueError("a broken file or one with other objects") from None
-        arrays = [np.asarray(content[key]).reshape(-1).astype(np.int64) for key in keys]
+        arrays = [
+            whole_numbers(np.asarray(content[key]).reshape(-1), np.int64)
+            for key in keys
+        ]
     lengths = [len(array) for array in arrays]
     values = np.unique(np.concatenate(arrays))
     if len(set(lengths)) > 1 or np.any((values < 0) | (values >= n_values)):

@@ -53,7 +53,7 @@ def demo(directory, *, seed, settings, progress, say):
         say=say,
     )
     say(f"fit: a classifier and the annotators' matrices, to {model}")
-    fit(labels, features, model, settings={**settings, "random_state": seed}, **told)
+    fit(labels, features, model, settings={"random_state": seed} | settings, **told)
     say(f"predict: new items, without labels, to {directory}")
     on_new = predict(
         model,

@@ -132,15 +132,16 @@ def in_order(features, names):
         )
     if names is None or names == features.names:
         return features, []
-    absent = [name for name in names if name not in features.names]
+    place = {name: position for position, name in enumerate(features.names)}
+    absent = [name for name in names if name not in place]
     if absent:
         raise ValueError(
             f"Expected the column {absent[0]!r} in {features.path}, which the model "
             f"was fitted to, got none, and {len(absent)} absent in all. Give the same "
             "columns; their order does not matter."
         )
-    positions = [features.names.index(name) for name in names]
-    ignored = [name for name in features.names if name not in set(names)]
+    positions, known = [place[name] for name in names], set(names)
+    ignored = [name for name in features.names if name not in known]
     values = features.values[:, positions]
     return Features(features.path, features.ids, names, values), ignored
 

@@ -78,8 +78,7 @@ def fit(
     -------
     dict
     """
-    check_model_directory(out)
-    check_result_path(Path(out) / "aggregated.csv", features.id)
+    check_model_directory(out, features.id)
     clf = make_estimator(CrowdClassifier, settings)
     items, matched, counts = _read_matched(labels, features, say)
     scaling = Scaling.of(items.values) if standardize else None

@@ -1,4 +1,4 @@
-"""What reports read from a fitted estimator, of features and labels or labels alone."""
+"""What is read from a fitted estimator, of features and labels or labels alone."""
 
 from dataclasses import dataclass
 

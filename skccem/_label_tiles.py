@@ -30,7 +30,9 @@ class LabelTiles:
 
 
 def count_tiles(labels, items, annotators, shape):
-    """Count labels in tiles, in time and memory of the labels and tiles alone.
+    """Count labels in tiles, in memory of the labels and tiles alone.
+
+    Each class that was named takes time of the tiles.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -118,11 +120,12 @@ def make_machine_annotators(
     """
     X, y = check_X_y(X, y, dtype=np.float64)
     classes, true_codes = np.unique(y, return_inverse=True)
-    if n_annotators < 1 or not 0 <= missing_rate < 1:
+    is_number = isinstance(n_annotators, Integral) and n_annotators >= 1
+    if not is_number or not isinstance(missing_rate, Real) or not 0 <= missing_rate < 1:
         raise ValueError(
             "Expected at least 1 annotator and a missing_rate from 0 to less than 1, "
-            f"got n_annotators={n_annotators} and missing_rate={missing_rate}. With a "
-            "rate of 1 nobody would label anything."
+            f"got n_annotators={n_annotators!r} and missing_rate={missing_rate!r}. At "
+            "a rate of 1 nobody would label anything."
         )
     class_sizes = _training_sizes(train_size, np.bincount(true_codes))
     rng = check_random_state(random_state)
@@ -151,7 +154,7 @@ def _training_sizes(train_size, class_counts):
     size = train_size
     if isinstance(train_size, float | np.floating):
         size = round(train_size * n_samples) if 0 < train_size < 1 else 0
-    if not n_classes <= size < n_samples:
+    if not isinstance(size, Integral) or not n_classes <= size < n_samples:
         raise ValueError(
             f"Expected train_size from the {n_classes} classes to less than the "
             f"{n_samples} items, or such a share of them, got {train_size!r}, which is "

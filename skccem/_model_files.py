@@ -17,7 +17,7 @@ import numpy as np
 from ._atomic import check_writable, write_files
 from ._classifier import CrowdClassifier
 from ._feature_files import in_order
-from ._result_files import class_table, table_writer
+from ._result_files import check_result_path, class_table, table_writer
 from ._table_files import read_text
 
 _MODEL, _SETTINGS, _AGGREGATED = "model.safetensors", "skccem.json", "aggregated.csv"
@@ -96,16 +96,31 @@ class FittedModel:
         return (X if self.scaling is None else self.scaling.apply(X)), ignored
 
 
-def check_model_directory(directory):
-    """Raise if a model cannot be saved there, before it is fitted."""
+def check_model_directory(directory, id_name):
+    """Raise if a model cannot be saved there, before it is fitted.
+
+    Parameters
+    ----------
+    directory : path-like
+    id_name : str
+        The column of identifiers.
+
+    Raises
+    ------
+    ValueError
+        If `aggregated.csv` has another column of that name.
+    OSError
+        If a file is not to be written to.
+    """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise OSError(
             f"Expected a directory for the model, got the file {directory}. Name "
             "another."
         )
-    for name in (_MODEL, _SETTINGS, _AGGREGATED):
+    for name in (_MODEL, _SETTINGS):
         check_writable(directory / name)
+    check_result_path(directory / _AGGREGATED, id_name)
 
 
 def save_model(directory, model, ids, options):

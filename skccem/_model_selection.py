@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from ._candidates import (
     fit_and_score,
+    fold_template,
     make_candidates,
     make_results,
     select_candidate,
@@ -308,10 +309,7 @@ class CrowdClassifierCV(
         check_folds(folds, weight)
         _check_rule(self.rule, len(folds))
 
-        # A fold may lack a class.
-        template = clone(estimator).set_params(
-            classes=labels.classes, n_init=1, on_interrupt="raise"
-        )
+        template = fold_template(estimator, labels.classes)
         n_burn_in = shared_epochs(template, candidates) if crowd else 0
         scores, seconds = self._search(
             template, candidates, n_burn_in, checked, folds, weight, gold

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from skorch.history import History
 
 from ._callbacks import arguments_of
@@ -152,6 +151,6 @@ def _set_callback_state(callback, state):
 
 def _plain(value):
     """A value in which every mapping is a dict."""
-    if isinstance(value, Mapping) and not isinstance(value, torch.Tensor):
+    if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     return value

@@ -45,11 +45,11 @@ class LabelOverviewDisplay:
     """Who labelled what: items by annotators, and what is missing in white.
 
     Where there are more items or annotators than pixels, several share a tile, which
-    then has four labels on average if there are enough. It shows
-    the class that most of its labels name, the paler the smaller their majority, or its
-    density, the share of its entries that are labels. Tiles without any label are white
-    in both. Up to six classes have colours of their own; more have those of a scale,
-    in the order of `CrowdLabels.classes`.
+    then has four labels on average if there are enough. It shows the class that most of
+    its labels name, the paler the smaller their majority, or its density, the share of
+    its entries that are labels. Tiles without any label are white in both. Up to six
+    classes have colours of their own; more have those of a scale, in the order of
+    `CrowdLabels.classes`.
 
     It is recommended to use `from_labels` to make one.
 

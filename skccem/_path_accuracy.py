@@ -5,7 +5,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._candidates import fit_candidate, shared_epochs, train_burn_in
+from ._candidates import fit_candidate, fold_template, shared_epochs, train_burn_in
 from ._features import check_lengths
 from ._fitting import checked_items
 from ._identifiers import positions_of, shown
@@ -24,7 +24,7 @@ def held_out_accuracy(search, X, Y, truth):
     Parameters
     ----------
     search : CrowdClassifierCV
-        Fitted, without weights.
+        Fitted, without weights or gold labels.
     X, Y
         What it was fitted to.
     truth : array-like of shape (n_samples,)
@@ -59,7 +59,7 @@ def held_out_accuracy(search, X, Y, truth):
             f"Expected the {search.n_splits_} folds of the search, got {len(folds)}. "
             "Pass the items that it was fitted to, and leave cv as it was."
         )
-    template = estimator.set_params(classes=labels.classes, n_init=1)
+    template = fold_template(estimator, labels.classes)
     n_burn_in = shared_epochs(template, candidates) if crowd else 0
     parts = Parallel(n_jobs=search.n_jobs)(
         delayed(_accuracies)(template, n_burn_in, candidates, items, fold, truth)

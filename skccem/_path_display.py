@@ -124,7 +124,8 @@ class RegularizationPathDisplay:
             What it was fitted to; for accuracies alone.
         truth : array-like of shape (n_samples,), default=None
             True classes of the items. With them, candidates are fitted again in the
-            folds of the search, without weights, which takes as long as it did.
+            folds of the search, without weights or gold labels, which takes as long as
+            it did.
         ax : matplotlib Axes, default=None
             Axes to draw in; with `truth`, whose place the two axes take. None makes a
             figure.

@@ -16,6 +16,7 @@ from ._data_files import (
     read_npy,
     read_workers,
     reading,
+    whole_numbers,
 )
 from ._fetching import Remote, find_or_download, read_members
 
@@ -73,8 +74,8 @@ def published_labelme(home, download_if_missing):
     whole = {"annotations": np.int16} | {f"y_{part}": np.int64 for part in parts}
     for (key, dtype), source in zip(whole.items(), sources[::2], strict=True):
         # As floats, -1 would be ambiguous to `CrowdLabels`.
-        with reading(source, "have whole numbers"), np.errstate(invalid="raise"):
-            arrays[key] = arrays[key].astype(dtype)
+        with reading(source, "have whole numbers"):
+            arrays[key] = whole_numbers(arrays[key], dtype)
     return arrays
 
 

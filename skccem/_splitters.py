@@ -259,7 +259,7 @@ def check_folds(folds, sample_weight=None):
     ----------
     folds : list of Fold
     sample_weight : ndarray of shape (n_samples,), optional
-        Labels of items of weight zero do not count.
+        Of the labels that are held out, those of items of weight zero do not count.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -252,7 +253,7 @@ def test_an_estimator_without_annotators_has_no_score(crowd):
     clf = LogisticRegression().fit(X, truth)
     with pytest.raises(AttributeError, match="without annotators_, confusion_matrices"):
         annotation_log_likelihood_scorer(clf, X, Y)
-    with pytest.raises(AttributeError, match="Fit it"):
+    with pytest.raises(NotFittedError):
         annotation_log_likelihood_scorer(TwoStageClassifier(), X, Y)
 
 

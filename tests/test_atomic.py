@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,12 @@ def test_directories_and_files_in_the_way_are_refused(tmp_path):
         check_writable(tmp_path / "file" / "table.csv")
     with pytest.raises(OSError, match="device or pipe"):
         check_writable("/dev/null")
+
+
+def test_a_drive_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    with pytest.raises(OSError, match="no directory that can be written"):
+        check_writable(tmp_path / "none" / "table.csv")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")

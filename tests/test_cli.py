@@ -175,6 +175,14 @@ def test_gold_labels_are_certain_in_a_fit_and_judge_a_report(home, tmp_path):
     assert '<th>majority vote</th><td class="n">40</td>' in page
 
 
+def test_without_what_a_report_needs_the_error_names_the_extra(
+    home, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    shown = error("report", "--labels", home / "labels.csv", "--out", tmp_path / "r")
+    assert shown.endswith("pip install skccem[report]")
+
+
 def test_a_report_says_whether_the_labels_identify_anything_if_asked(home, tmp_path):
     summary("report", "--labels", home / "labels.csv", "--out", tmp_path, "--diagnose")
     page = (tmp_path / "report.html").read_text("utf-8")
@@ -317,7 +325,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(home, tmp_pa
 
 
 def test_the_demo_goes_all_the_way_to_a_report(tmp_path):
-    found = summary("demo", "--out", tmp_path, *QUICK)
+    found = summary("demo", "--out", tmp_path, *QUICK, "--set", "random_state=3")
     shares = [
         found[f"accuracy_of_{name}"]
         for name in ("items_by_dawid_skene", "items_by_fit", "new_items")
@@ -332,6 +340,9 @@ def test_the_demo_goes_all_the_way_to_a_report(tmp_path):
         *("report/annotators.csv", "report/items.csv", "report/labels.csv"),
         "report/report.html",
     } <= files
+    # As in fit, what is set counts more than the seed of all else.
+    told = json.loads((tmp_path / "model" / "skccem.json").read_text())["options"]
+    assert told["settings"]["random_state"] == 3
 
 
 def test_the_commands_of_the_readme_run(tmp_path, monkeypatch):

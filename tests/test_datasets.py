@@ -279,6 +279,8 @@ def test_published_labelme_with_pickles_is_refused(tmp_path):
         ("labels_valid", npy(np.zeros(3))[:-1]),
         ("labels_test", npy(np.array(["a", "b", "c"]))),
         ("answers", npy(np.full((3, 2), np.nan))),
+        ("answers", npy(np.full((3, 2), 1.5))),
+        ("answers", npy(np.full((3, 2), 2**16 + 1))),
     ],
 )
 def test_a_broken_array_of_published_labelme_is_an_error_that_names_it(
@@ -459,8 +461,15 @@ def test_cifar10n_reads_label_files_of_tensors(tmp_path, cifar10n):
         lambda path: path.write_bytes(b"junk"),
         lambda path: path.write_bytes(path.read_bytes()[:-300]),
         lambda path: torch.save({"clean_label": np.zeros(3, dtype=int)}, path),
+        lambda path: torch.save(
+            {
+                key: torch.as_tensor(value) / 2
+                for key, value in torch.load(path, weights_only=False).items()
+            },
+            path,
+        ),
     ],
-    ids=["code", "bare pickle", "empty", "junk", "cut", "lacks keys"],
+    ids=["code", "bare pickle", "empty", "junk", "cut", "lacks keys", "fractions"],
 )
 def test_cifar10n_refuses_label_files_of_anything_else(tmp_path, cifar10n, write):
     path = tmp_path / "CIFAR-10_human.pt"

@@ -108,11 +108,13 @@ def test_features_of_another_number_are_refused(fitted):
 
 
 def test_a_place_that_is_no_directory_is_refused_before_the_fit(tmp_path):
-    check_model_directory(tmp_path / "new")
+    check_model_directory(tmp_path / "new", "task")
     assert not os.listdir(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="directory for the model"):
-        check_model_directory(tmp_path / "file")
+        check_model_directory(tmp_path / "file", "task")
+    with pytest.raises(ValueError, match="another name than 'label'"):
+        check_model_directory(tmp_path / "new", "label")
 
 
 def test_the_digest_is_of_the_labels_and_their_order(crowd):

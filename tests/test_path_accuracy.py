@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import KFold
+from skorch.callbacks import Callback
 
 from skccem import CrowdClassifier, CrowdClassifierCV, LabelKFold, _path_accuracy
 from skccem._path_accuracy import held_out_accuracy
@@ -65,6 +66,20 @@ def test_where_labels_are_held_out_all_items_count(crowd):
     ]
     accuracy = held_out_accuracy(search, X, labels, truth)
     np.testing.assert_allclose(accuracy, [np.mean(expected)])
+
+
+def test_ctrl_c_ends_it_also_where_interrupted_fits_are_kept(crowd):
+    class Interrupts(Callback):
+        def on_batch_end(self, net, **kwargs):
+            # What is kept is of one epoch or more.
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    X, labels, truth = crowd
+    search = make_search(crowd, reg_strengths=[0.01])
+    search.estimator.set_params(on_interrupt="keep", callbacks=[Interrupts()])
+    with pytest.raises(KeyboardInterrupt):
+        held_out_accuracy(search, X, labels, truth)
 
 
 @pytest.mark.parametrize(
