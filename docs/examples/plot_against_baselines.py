@@ -12,7 +12,7 @@ labels first, in one loop, and know where each of them is better.
 # ----------
 # Both label 600 digits, and both are simulated, so that there is a truth to judge by;
 # no fit sees it. The first is hard: experts, a guesser, people with a favourite digit
-# and one who gets nearly all wrong, and two labels a digit. The second is kind: five
+# and one who gets nearly all wrong, and two labels a digit. The second is easy: five
 # labels a digit, and whoever is wrong may say any other digit as likely, which is what
 # the simpler models assume.
 
