@@ -117,12 +117,13 @@ print("one new sample is", round(1 / len(X_new), 3))
 # rest is a sample more.
 #
 # This is one crowd, and one on which both scores find that regularising pays. Over 29
-# crowds (:ref:`table <table-selection>`, strengths up to 0.05) the choice by
-# ``CrowdClassifierCV`` is on average 0.20 points of accuracy below the best of its
-# candidates, and 2.0 at worst. The score of ``GridSearchCV`` takes no regulariser at
-# all in 26 of them, and is 0.69 points below, 5.3 at worst. Without any search the
-# default of 0.02 is 0.40 below, and a fixed 0.05 only 0.12, less than any search; but
-# that it is good there only the truth could tell.
+# crowds (:ref:`table <table-selection>`, strengths up to 0.05, measured before the last
+# change to the search, see :doc:`/results`) the choice by ``CrowdClassifierCV`` is on
+# average 0.20 points of accuracy below the best of its candidates, and 2.0 at worst.
+# The score of ``GridSearchCV`` takes no regulariser at all in 26 of them, and is 0.69
+# points below, 5.3 at worst. Without any search the default of 0.02 is 0.40 below, and
+# a fixed 0.05 only 0.12, less than any search; but that it is good there only the truth
+# could tell.
 #
 # What to do with your own labels
 # -------------------------------
