@@ -90,7 +90,9 @@ print("chosen:            ", chosen.best_params_)
 # do not have. The display wants the ``X`` that the search was fitted to, after the
 # scaler.
 
-RegularizationPathDisplay.from_estimator(chosen, search[0].transform(X), Y, truth=truth)
+X_scaled = search[0].transform(X)
+display = RegularizationPathDisplay.from_estimator(chosen, X_scaled, Y, truth=truth)
+display.ax_.set_title("Strengths, scored without truth and checked with it")
 plt.show()
 
 # %%

@@ -150,6 +150,7 @@ for name, (color, marker, line) in styles.items():
     style = {"color": color, "marker": marker, "linestyle": line, "label": name}
     ax.errorbar(shifts, mean[1:], std[1:], capsize=3, **style)
 ax.set(xlabel="pixels that new digits are moved to the right", ylabel="accuracy")
+ax.set_title("Accuracy on new digits that are moved")
 ax.set(xticks=shifts, ylim=(0, 1))
 ax.legend()
 plt.show()
