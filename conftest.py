@@ -10,6 +10,9 @@ import torch
 collect_ignore = [f"docs/{name}" for name in ("_extensions", "examples", "figures")]
 collect_ignore += ["docs/conf.py"]
 
+# For mypy; a test runs it.
+collect_ignore += ["tests/typing"]
+
 # Test processes run side by side, and small matrices gain nothing from threads.
 torch.set_num_threads(1)
 

@@ -26,9 +26,9 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skccem import CrowdLabels, DawidSkene
+from skccem._counts import expected_counts
 from skccem._dawid_skene_model import ConfusionModel, LocalItems
 from skccem._em import e_step, used_labels
-from skccem._probability import expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 # crowd-kit raises the expected count of an answer to this.

@@ -3,9 +3,8 @@
 import numpy as np
 
 from skccem._calibration import calibrated_log_likelihood, sharpen
+from skccem._counts import confusion_from_counts, expected_counts
 from skccem._probability import (
-    confusion_from_counts,
-    expected_counts,
     joint_log_likelihood,
     marginal_log_likelihood,
     posterior_log_proba,

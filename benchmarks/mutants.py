@@ -1,7 +1,7 @@
 """Whether tests notice errors: mutation testing of losses, labels and aggregation.
 
     python benchmarks/mutants.py                             # a quarter of an hour
-    python benchmarks/mutants.py "skccem._losses.x_wide*"    # these again
+    python benchmarks/mutants.py "skccem._volumes.x_wide*"   # these again
     python benchmarks/mutants.py --table                     # what the last run found
 
 mutmut changes one thing at a time in the files that `[tool.mutmut]` in pyproject.toml

@@ -5,9 +5,9 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
+from skccem._counts import confusion_from_counts, expected_counts
 from skccem._network import make_mlp
 from skccem._outliers import class_proba
-from skccem._probability import confusion_from_counts, expected_counts
 
 
 class Mixup(Callback):

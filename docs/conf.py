@@ -15,6 +15,7 @@ project_copyright = f"2026, {author}"
 release = version = skccem.__version__
 
 extensions = [
+    "contributing",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "plus_minus",

@@ -9,16 +9,15 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._dawid_skene_model import ConfusionModel, LocalItems
-from ._label_aggregator import EMAggregator, LabelAggregator
-from ._probability import (
+from ._counts import (
     confusion_from_counts,
     expected_counts,
-    joint_log_likelihood,
     majority_vote_proba,
     mean_over_labelled,
-    safe_log,
 )
+from ._dawid_skene_model import ConfusionModel, LocalItems
+from ._label_aggregator import EMAggregator, LabelAggregator
+from ._probability import joint_log_likelihood, safe_log
 from ._random_state import random_generator
 from ._targets import check_known_crowd
 from ._typing import ArrayLike, Floats, LabelsLike, MatrixLike, RandomState, fit_context

@@ -23,10 +23,9 @@ from ._rearrange import (
     with_annotators,
     with_classes,
 )
-from ._rows import gather_rows
 from ._typing import Array, ArrayLike, DataFrame, Integers, LabelsLike
 
-__all__ = ["MAX_DENSE_BYTES", "CrowdLabels", "check_crowd_labels", "gather_rows"]
+__all__ = ["MAX_DENSE_BYTES", "CrowdLabels", "check_crowd_labels"]
 
 # The largest dense matrix that `np.asarray(labels)` makes, in bytes.
 MAX_DENSE_BYTES = 2**30
@@ -314,7 +313,13 @@ class CrowdLabels:
         return np.bincount(self.indices, minlength=self.n_annotators)
 
     def row_indices(self) -> Integers:
-        """The item of each label as a row number, shape (n_labels,)."""
+        """The item of each label as a row number.
+
+        Returns
+        -------
+        rows : int ndarray of shape (n_labels,)
+            Ascending, and aligned with `indices` and `codes`.
+        """
         return np.repeat(np.arange(self.n_samples), self.labels_per_item)
 
     def __len__(self) -> int:
@@ -334,6 +339,7 @@ class CrowdLabels:
         Returns
         -------
         labels : CrowdLabels
+            With these annotators, in the order in which they are given.
 
         Examples
         --------
@@ -400,6 +406,7 @@ class CrowdLabels:
         Returns
         -------
         table : DataFrame
+            With one row a label, item by item.
 
         Raises
         ------

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ._annotations import gather_rows
 from ._features import item_shape, n_items, take_batch
 from ._gold import gold_codes
+from ._rows import gather_rows
 
 # Numbers of features in the batches that are made ahead: a megabyte of float32.
 _NUMBERS_AHEAD = 2**18
@@ -19,7 +19,6 @@ _PREDICTION_BATCH_NUMBERS = 2**24
 
 # The share of all annotators, expected in a batch, up to which it pays to select them.
 _MAX_SHARE = 0.6
-
 
 # The same up to which a step of their rows alone is faster than one of all.
 _MAX_FETCHED = 1 / 8

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._accelerated import accelerated_device
 from ._callbacks import make_callbacks
 from ._checkpoints import fit_checkpoints
+from ._counts import mean_over_labelled
 from ._coupled_net import coupled_net
 from ._crowd_loss import LIKELIHOODS, REGULARIZERS
 from ._crowd_methods import OutlierMethods
@@ -30,6 +31,7 @@ from ._ensemble import (
     predict_with_all,
     train_ensemble,
 )
+from ._evidence import active_annotators, check_trainable, check_weight, warn_unused
 from ._features import check_lengths, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -44,20 +46,12 @@ from ._learned_annotators import learned_annotators
 from ._net_settings import OPTIMIZERS, check_settings, choose_device
 from ._onnx import OnnxMethods
 from ._outliers import class_proba
-from ._probability import mean_over_labelled
 from ._processes import Processes
 from ._random_state import random_generator, reproducible
 from ._start import check_memory
 from ._stored_classifier import NetFileMethods
 from ._streaming import Stream, StreamMethods
-from ._targets import (
-    active_annotators,
-    check_same_task,
-    check_targets,
-    check_trainable,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_same_task, check_targets
 from ._trained_items import (
     LabelledItems,
     check_parts,
@@ -493,13 +487,15 @@ class CrowdClassifier(
             as in `y`. They are the labels of an annotator who is never wrong: the class
             of such an item is certain, whatever the crowd says and with or without
             labels of theirs, and the network learns it as one label more. Unless `init`
-            is an array, the matrices start from how such items were labelled: five
-            pseudo-labels in each row follow the pooled matrix of all annotators, in
-            which as many follow `init`. `partial_fit` does not use them.
+            is an array, the matrices start from how such items were labelled: with
+            "identity", five pseudo-labels in each row follow the pooled matrix of all
+            annotators, in which as many follow `init`; with the others, votes and EM
+            know these classes. `partial_fit` does not use them.
 
         Returns
         -------
         self : CrowdClassifier
+            Fitted estimator.
 
         Raises
         ------
@@ -626,6 +622,7 @@ class CrowdClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classes_[self._log_posterior(X).argmax(axis=1)]

@@ -13,6 +13,7 @@ import numpy as np
 from ._batches import CrowdDataset, annotator_shares
 from ._calibration import HeldOutLabels, sharpen
 from ._callbacks import HeldOutScore, stop_early
+from ._counts import confusion_from_counts, counts_from_indicator, pooled_confusion
 from ._crowd_loss import REGULARIZERS
 from ._em import e_step
 from ._features import number_type
@@ -20,11 +21,6 @@ from ._fitting import new_backbone, new_network
 from ._learned_annotators import Annotators
 from ._net_settings import new_net
 from ._outliers import answered_proba
-from ._probability import (
-    confusion_from_counts,
-    counts_from_indicator,
-    pooled_confusion,
-)
 from ._random_state import reproducible
 from ._start import START_SMOOTHING
 from ._trained_items import network_weight

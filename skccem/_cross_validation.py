@@ -11,10 +11,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
+from ._evidence import active_annotators, check_trainable, warn_unused
 from ._features import check_lengths
 from ._identifiers import concatenate, sorted_unique
 from ._splitters import LabelKFold, item_folds, sliceable, take_items
-from ._targets import active_annotators, check_targets, check_trainable, warn_unused
+from ._targets import check_targets
 from ._typing import Floats, Folds, ItemsLike, LabelsLike
 from .exceptions import UnusedDataWarning
 

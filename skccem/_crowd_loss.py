@@ -12,17 +12,19 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from ._losses import (
-    confusion_second_moment,
-    gram_matrix,
     joint_log_likelihood,
-    log_volume,
     marginal_log_likelihood,
-    mean_trace,
     outlier_log_likelihood,
-    posterior_log_volume,
     with_known_classes,
 )
 from ._row_optimizers import put_rows, take_rows
+from ._volumes import (
+    confusion_second_moment,
+    gram_matrix,
+    log_volume,
+    mean_trace,
+    posterior_log_volume,
+)
 
 
 class Likelihood(NamedTuple):

@@ -9,16 +9,11 @@ from scipy.special import expit
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from ._evidence import check_score_weight
 from ._features import check_lengths
 from ._outliers import class_proba, outlier_log_odds
 from ._probability import marginal_log_likelihood
-from ._targets import (
-    check_known_crowd,
-    check_score_weight,
-    check_targets,
-    check_truth,
-    is_crowd,
-)
+from ._targets import check_known_crowd, check_targets, check_truth, is_crowd
 from ._typing import Array, ArrayLike, Floats, Integers, ItemsLike, LabelsLike
 
 _NOTHING_TO_SCORE = (
@@ -66,6 +61,7 @@ class CrowdMethods:
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            ``log f(x)``; ``-inf`` where a class has probability zero.
         """
         check_is_fitted(self)
         return self._log_posterior(X)
@@ -97,6 +93,7 @@ class CrowdMethods:
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classes_[self.aggregate_proba(X, y).argmax(axis=1)]

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._em import class_totals, m_step, run_em, used_labels
-from ._gold import read_votes
-from ._probability import (
+from ._counts import (
     confusion_from_counts,
     counts_from_indicator,
     expected_counts,
     majority_vote_proba,
     pooled_confusion,
-    safe_log,
 )
+from ._em import class_totals, m_step, run_em, used_labels
+from ._gold import read_votes
+from ._probability import safe_log
 
 
 class ItemSums(NamedTuple):

@@ -10,15 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ._annotations import CrowdLabels
+from ._counts import confusion_from_counts, majority_vote_proba
 from ._gold import certain, read_votes, with_gold
-from ._probability import (
-    answer_rows,
-    confusion_from_counts,
-    majority_vote_proba,
-    row_sum,
-    safe_log,
-    score_classes,
-)
+from ._probability import answer_rows, row_sum, safe_log, score_classes
 from ._rows import row_blocks, rows_of_csr
 
 # Sums of probabilities above this keep all the digits of a double.

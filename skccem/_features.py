@@ -1,6 +1,7 @@
-"""The forms that the features ``X`` may have, behind three functions.
+"""The forms that the features ``X`` may have, behind a few functions.
 
-Everything else in the package counts, selects and batches items only through these.
+Items are counted and made into batches here alone. What keeps copies of some, or has
+them on a device, knows the forms too: ``_replay``, ``_devices``.
 """
 
 import textwrap

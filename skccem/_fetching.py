@@ -49,6 +49,7 @@ def get_data_home(data_home: FilePath | None = None) -> Path:
     Returns
     -------
     data_home : pathlib.Path
+        The directory, which may not exist yet.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from ._glad_model import PRIOR_MEAN, GLADModel
 from ._label_aggregator import EMAggregator
 from ._one_coin import one_coin_confusion
 from ._targets import check_known_crowd
-from ._typing import ArrayLike, Floats, LabelsLike, RandomState
+from ._typing import ArrayLike, Floats, LabelsLike, RandomState, fit_context
 
 
 class GLAD(EMAggregator):
@@ -132,6 +132,7 @@ class GLAD(EMAggregator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(  # type: ignore[override]
         self, Y: LabelsLike, y: None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -164,7 +165,7 @@ class GLAD(EMAggregator):
             If `tol` was not reached within `max_iter`.
         """
         # What an annotator who is never wrong says has no difficulty to speak of.
-        return super().fit(Y, sample_weight=sample_weight)
+        return self._climb(*self._new_model(Y, sample_weight))
 
     def predict_proba(self, Y: LabelsLike) -> Floats:
         """Probability of each class of items with labels of the same annotators.

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ._annotations import CrowdLabels
+from ._counts import confusion_from_counts, expected_counts
 from ._identifiers import concatenate, sorted_unique
-from ._probability import confusion_from_counts, expected_counts
 
 # What gold labels are weighed against where training starts.
 PSEUDO_LABELS = 5.0

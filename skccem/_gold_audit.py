@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import beta
 
+from ._counts import majority_vote_proba
 from ._fitted_crowd import read_crowd
 from ._gold import check_gold
 from ._label_aggregator import argmax_with_random_ties
 from ._pandas import import_pandas
-from ._probability import majority_vote_proba
 from ._typing import ItemsLike, LabelsLike
 
 if TYPE_CHECKING:

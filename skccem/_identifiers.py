@@ -129,15 +129,15 @@ def positions_of(values, targets):
         lookup.update(zip(_scalars(targets), itertools.count()))
         positions[:] = [lookup[value] for value in _scalars(values)]
     else:
-        find = _by_table if _dense_range(targets, len(values)) else _by_search
-        find = find(targets, positions.dtype)
+        dense = _dense_range(targets, len(values)) is not None
+        find = _by_table(targets) if dense else _by_search(targets)
         for start in range(0, len(values), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             positions[chunk] = find(values[chunk])
     return positions
 
 
-def _by_search(targets, dtype):
+def _by_search(targets):
     """A function from values to their positions in `targets`, or -1."""
     order = np.argsort(targets, kind="stable")
     ordered = targets[order]
@@ -149,13 +149,13 @@ def _by_search(targets, dtype):
     return find
 
 
-def _by_table(targets, dtype):
+def _by_table(targets):
     """As `_by_search`, for integers that fill their range: looks, not searches."""
     low, high = int(targets.min()), int(targets.max())
     # One more entry, for values that lie outside.
-    table = np.full(high - low + 2, -1, dtype=dtype)
+    table = np.full(high - low + 2, -1, dtype=smallest_int(len(targets)))
     # In a small type, differences would overflow.
-    table[targets.astype(np.int64) - low] = np.arange(len(targets), dtype=dtype)
+    table[targets.astype(np.int64) - low] = np.arange(len(targets))
 
     def find(values):
         inside = (values >= low) & (values <= high)

@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._annotations import check_crowd_labels
 from ._em import e_step, run_em, used_labels
+from ._evidence import check_trainable, check_weight
 from ._gold import check_gold, with_gold
 from ._memory import check_matrices
 from ._persistence import FileMethods
 from ._probability import safe_log
 from ._random_state import random_generator
-from ._targets import check_known_crowd, check_trainable, check_weight
+from ._targets import check_known_crowd
 from ._typing import Array, ArrayLike, Floats, LabelsLike, fit_context
 
 
@@ -209,14 +210,21 @@ class EMAggregator(LabelAggregator):
         ConvergenceWarning
             If `tol` was not reached within `max_iter`.
         """
+        return self._climb(*self._new_model(Y, sample_weight, gold))
+
+    def _new_model(self, Y, sample_weight, gold=None):
+        """The model of these labels, the weight of these, and a generator."""
         labels, weights, gold = self._check_fit_input(Y, sample_weight, gold)
         rng = random_generator(self.random_state)
         self._store_crowd(labels.classes, labels.annotators, rng)
         data = used_labels(labels, weights, gold)
-        return self._climb(self._make_model(data), data.n_labels, rng)
+        return self._make_model(data), data.n_labels, rng
 
     def _climb(self, model, n_labels, rng):
-        """Fit a model by expectation maximisation, and store what that found."""
+        """Fit a model by expectation maximisation, and store what that found.
+
+        Called by `fit` itself, as the warning counts the frames up to the user's.
+        """
         result = run_em(
             model,
             n_labels=n_labels,
@@ -237,6 +245,7 @@ class EMAggregator(LabelAggregator):
                 f"max_iter={self.max_iter} iterations, but it still gained more. "
                 "Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                # The next but one is scikit-learn's, around `fit`.
+                stacklevel=4,
             )
         return self

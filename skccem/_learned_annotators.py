@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._counts import expected_counts, pooled_confusion
 from ._outliers import class_proba
-from ._probability import expected_counts, pooled_confusion, safe_log
+from ._probability import safe_log
 
 
 class Annotators(NamedTuple):

@@ -25,6 +25,7 @@ from ._candidates import (
 )
 from ._classifier import CrowdClassifier
 from ._crowd_methods import OutlierMethods
+from ._evidence import check_trainable, check_weight
 from ._features import check_lengths, number_type
 from ._fitting import checked_items, unchanged_if_it_fails
 from ._gold import check_gold, with_gold
@@ -32,7 +33,7 @@ from ._net_settings import choose_device
 from ._random_state import random_generator
 from ._splitters import check_folds, make_folds, sliceable
 from ._stored_composites import SearchFileMethods
-from ._targets import check_targets, check_trainable, check_weight
+from ._targets import check_targets
 from ._typing import (
     Array,
     ArrayLike,
@@ -58,10 +59,11 @@ def _refits(search):
 
 def _of_best(name: str) -> Any:
     """An attribute of the model that was fitted with the choice."""
-    return property(
-        lambda search: getattr(search.best_estimator_, name),
-        doc=f"`{name}` of `best_estimator_`.",
-    )
+
+    def read(search: CrowdClassifierCV) -> Any:
+        return getattr(search.best_estimator_, name)
+
+    return property(read, doc=f"`{name}` of `best_estimator_`.")
 
 
 class CrowdClassifierCV(
@@ -272,6 +274,7 @@ class CrowdClassifierCV(
         Returns
         -------
         self : CrowdClassifierCV
+            Fitted search.
 
         Raises
         ------
@@ -340,6 +343,7 @@ class CrowdClassifierCV(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.best_estimator_.predict(X)

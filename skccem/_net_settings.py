@@ -10,7 +10,7 @@ from ._accelerated import AcceleratedCrowdNet
 from ._batches import prediction_batch_size
 from ._callbacks import OWN_CALLBACKS, check_callbacks, use_gradients
 from ._outliers import check_outlier_share
-from ._row_optimizers import FUSED_DEVICES, RowAdam, RowAdamW
+from ._row_optimizers import FUSED_DEVICES, RowAdam, RowAdamW, can_catch_up
 from ._training import CrowdNet
 
 OPTIMIZERS = {"adam": RowAdam, "adamw": RowAdamW, "sgd": torch.optim.SGD}
@@ -261,10 +261,13 @@ def _optimizer_defaults(name, given, device):
 def _works_by_rows(estimator, given):
     """Whether the matrices that are not in a batch may cost nothing.
 
-    Not with optimisers of which only whole tables are known to give the right result,
-    nor with callbacks that look at gradients and may not know those of rows.
+    Not with optimisers, or settings of theirs, of which only whole tables are known to
+    give the right result, nor with callbacks that look at gradients and may not know
+    those of rows.
     """
     if estimator.optimizer not in ("adam", "adamw"):
+        return False
+    if "optimizer__betas" in given and not can_catch_up(given["optimizer__betas"]):
         return False
     prefix = "optimizer__"
     names = {name.removeprefix(prefix) for name in given if name.startswith(prefix)}

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._counts import confusion_from_counts, counts_from_indicator, pooled_confusion
 from ._em import PosteriorModel, run_em, used_labels
-from ._probability import (
-    confusion_from_counts,
-    counts_from_indicator,
-    pooled_confusion,
-    safe_log,
-)
+from ._probability import safe_log
 from ._random_state import random_generator
 from ._recovery import matrix_distance
 

@@ -52,6 +52,7 @@ def make_outliers(
     labels : CrowdLabels of shape (n_samples, n_annotators)
         Who labels what is as it was, and so are the names of items and annotators.
     is_outlier : bool ndarray of shape (n_samples,)
+        Which items are outliers.
 
     Raises
     ------

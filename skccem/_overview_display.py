@@ -8,9 +8,9 @@ import numpy as np
 
 from ._annotations import check_crowd_labels
 from ._drawing import COLORS, evenly_spread, legend_of, new_axes, shown_names
+from ._evidence import check_some_labels
 from ._label_tiles import ORDERS, annotator_order, count_tiles, item_order
 from ._pyplot import import_pyplot
-from ._targets import check_some_labels
 from ._typing import Integers, LabelsLike
 
 if TYPE_CHECKING:

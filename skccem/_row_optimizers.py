@@ -15,7 +15,8 @@ with ``t`` the number of a step, ``s`` how long ago the gradient was, and
 ``r = b1 / sqrt(b2)``. So it is ``m / (sqrt(v) + eps)`` times a number that depends on
 when the last gradient was and on the time alone. ``eps``, which Adam does not let fade
 with ``v``, is taken as of the present: the only difference to Adam beside rounding, of
-up to a tenth of the movement where gradients are as small as ``eps``.
+up to a tenth of the movement where gradients are as small as ``eps``. That needs ``b1``
+not to exceed ``b2``: else ``v`` fades to ``eps`` before the movement does.
 """
 
 import math
@@ -45,6 +46,21 @@ _NUMBERS_AT_ONCE = 2**22
 _NEGLIGIBLE = 1e-9
 
 
+def can_catch_up(betas):
+    """Whether rows that miss steps of Adam can be brought to where it would move them.
+
+    Parameters
+    ----------
+    betas : (float, float)
+        Decays of the gradient and of its square.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(betas[1] > 0 and betas[0] <= betas[1])
+
+
 class MissedSteps:
     """How far Adam moves rows in the steps that they miss.
 
@@ -58,13 +74,14 @@ class MissedSteps:
     """
 
     def __init__(self, group, n_rows, n_steps=0):
-        self.betas = group["betas"]
+        self.betas = tuple(group["betas"])
         self.n_steps = n_steps
         self._first = n_steps
         self._eps = group["eps"]
         # The step as of which each row is known, counted from the first one here.
         self._known = np.zeros(n_rows, dtype=np.int64)
         ratio = self.betas[0] / math.sqrt(self.betas[1])
+        # All that is needed where rows are caught up with at each step.
         n_terms = 1
         if 0 < ratio < 1:
             n_terms = math.ceil(math.log(_NEGLIGIBLE) / math.log(ratio))
@@ -178,13 +195,22 @@ class _RowSteps:
         Tensor of shape (n, ...)
             A leaf, whose gradient the next step follows.
         """
-        state = self.state[parameter]
-        table = parameter.view(len(parameter), -1)
+        state, group = self.state[parameter], self._group_of(parameter)
         if "missed" not in state:
-            self._begin_rows(parameter, state)
-        missed = state["missed"]
+            _begin_rows(parameter, state, group)
+        betas = tuple(group["betas"])
+        if betas != state["missed"].betas or not can_catch_up(betas):
+            # A scheduler may change them. The steps so far were with the old ones.
+            self.catch_up(parameter)
+            n_steps = state["missed"].n_steps
+            state["missed"] = MissedSteps(group, len(parameter), n_steps)
         if numbers is None:
             numbers = rows.cpu().numpy()
+        return self._fetch(parameter, rows, numbers)
+
+    def _fetch(self, parameter, rows, numbers):
+        state = self.state[parameter]
+        missed, table = state["missed"], parameter.view(len(parameter), -1)
         tables = table, *(state[name] for name in _MOMENTS)
         values, average, square = (take_rows(part, rows) for part in tables)
         moved, first, second = (
@@ -214,7 +240,7 @@ class _RowSteps:
             return
         size = max(_NUMBERS_AT_ONCE // parameter[0].numel(), 1)
         for rows in torch.arange(len(parameter), device=parameter.device).split(size):
-            self.fetch(parameter, rows)
+            self._fetch(parameter, rows, rows.cpu().numpy())
             self._put_back(parameter, state, state.pop("fetched"))
 
     def whole_state(self, parameter):
@@ -237,17 +263,13 @@ class _RowSteps:
                 state[name] = state[name].view_as(parameter)
         return state
 
-    def _begin_rows(self, parameter, state):
+    def _group_of(self, parameter):
         (group,) = (
             group
             for group in self.param_groups
             if any(member is parameter for member in group["params"])
         )
-        n_steps = int(state.pop("step", 0))
-        state["missed"] = MissedSteps(group, len(parameter), n_steps)
-        for name in _MOMENTS:
-            moment = state.get(name, torch.zeros_like(parameter))
-            state[name] = moment.view(len(parameter), -1)
+        return group
 
     def _step_whole(self, group):
         params, grads, averages, squares, steps = [], [], [], [], []
@@ -281,6 +303,14 @@ class RowAdam(_RowSteps, torch.optim.Adam):
 
 class RowAdamW(_RowSteps, torch.optim.AdamW):
     """``torch.optim.AdamW`` that can also work on some rows of a parameter."""
+
+
+def _begin_rows(parameter, state, group):
+    n_steps = int(state.pop("step", 0))
+    state["missed"] = MissedSteps(group, len(parameter), n_steps)
+    for name in _MOMENTS:
+        moment = state.get(name, torch.zeros_like(parameter))
+        state[name] = moment.view(len(parameter), -1)
 
 
 def _is_plain(group):

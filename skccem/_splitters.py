@@ -131,6 +131,7 @@ class LabelKFold:
         Returns
         -------
         int
+            That of the folds.
         """
         return self.n_splits
 

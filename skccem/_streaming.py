@@ -10,7 +10,9 @@ import numpy as np
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
 from ._callbacks import make_callbacks
+from ._counts import mean_over_labelled
 from ._coupled_net import coupled_net
+from ._evidence import active_annotators, check_some_labels, check_weight, warn_unused
 from ._features import check_lengths, n_items, number_type
 from ._fitting import (
     burn_in_epochs,
@@ -24,18 +26,10 @@ from ._learned_annotators import trained_annotators, with_pooled
 from ._net_settings import check_settings, choose_device
 from ._optimizer_state import take_over
 from ._outliers import class_proba
-from ._probability import mean_over_labelled
 from ._random_state import random_generator, reproducible
 from ._replay import Replay, cut_replay, update_replay, with_replay
 from ._start import check_memory
-from ._targets import (
-    active_annotators,
-    check_known_classes,
-    check_some_labels,
-    check_targets,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_known_classes, check_targets
 from ._trained_items import labelled_weight, network_weight, usable_items
 from ._typing import ArrayLike, ItemsLike, LabelsLike
 
@@ -269,10 +263,11 @@ def _further_labels(estimator, y, classes):
 
 def _same_classes(classes, fixed):
     classes = check_classes(classes)
-    if fixed is not None and not np.array_equal(classes, check_classes(fixed)):
+    fixed = classes if fixed is None else check_classes(fixed)
+    if not np.array_equal(classes, fixed):
         raise ValueError(
             f"classes={classes.tolist()} are not those that are fixed already, "
-            f"{list(fixed)}: leave classes out."
+            f"{fixed.tolist()}: leave classes out."
         )
     return classes
 

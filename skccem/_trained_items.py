@@ -6,10 +6,10 @@ import numpy as np
 
 from ._annotations import CrowdLabels
 from ._batches import CrowdDataset, annotator_shares
+from ._evidence import active_annotators
 from ._features import number_type
 from ._gold import with_gold
 from ._processes import Processes
-from ._targets import active_annotators
 
 _ALONE = Processes()
 

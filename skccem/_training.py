@@ -21,6 +21,7 @@ from ._batches import (
 from ._callbacks import ProgressBar, does
 from ._crowd_loss import CrowdLoss, RunningMoment
 from ._devices import in_precision, keep_on_device, on_device
+from ._epoch_means import SumsOverLabels
 from ._processes import Processes
 from ._random_state import TrainingDraws
 from .exceptions import NonFiniteLossError
@@ -244,7 +245,7 @@ class CrowdNet(NeuralNet):
         """One pass over the data; records means over labels, not over batches."""
         if iterator is None:
             return
-        sums = _SumsOverLabels()
+        sums = SumsOverLabels()
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
@@ -361,47 +362,14 @@ class CrowdNet(NeuralNet):
         filled, log_posterior = 0, None
         with torch.inference_mode(), self._in_precision():
             for inputs, _ in self.get_iterator(dataset, training=False):
-                X = on_device(inputs, self.training_device)["X"]
-                part = self.network.log_posterior(X).cpu().numpy()
+                batch = on_device(inputs, self.training_device)["X"]
+                part = self.network.log_posterior(batch).cpu().numpy()
                 if log_posterior is None:
                     shape = len(dataset), part.shape[1]
                     log_posterior = np.empty(shape, dtype=part.dtype)
                 log_posterior[filled : filled + len(part)] = part
                 filled += len(part)
         return log_posterior
-
-
-class _SumsOverLabels:
-    """Sums of what steps return, without waiting for a device at each step."""
-
-    # Steps after which what they returned is added up.
-    _most = 1000
-
-    def __init__(self):
-        self._sums = torch.zeros(3, dtype=torch.float64)
-        self._steps = []
-
-    def add(self, step):
-        """Take note of a step."""
-        loss = step["loss"].detach()
-        self._steps.append((loss, step["log_likelihood"], step["n_labels"]))
-        if len(self._steps) == self._most:
-            self._add_up()
-
-    def means(self, processes):
-        """Loss and log-likelihood per label, of all processes."""
-        self._add_up()
-        sums = processes.sum(self._sums)
-        return (sums[:2] / sums[2]).tolist()
-
-    def _add_up(self):
-        loss, log_likelihood, n_labels = (
-            torch.stack([torch.as_tensor(number) for number in numbers]).cpu().double()
-            for numbers in zip(*self._steps, strict=True)
-        )
-        sums = loss * n_labels, log_likelihood, n_labels
-        self._sums += torch.stack([values.sum() for values in sums])
-        self._steps = []
 
 
 def diverged(net, what):

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ._crowd_methods import CrowdMethods
+from ._evidence import active_annotators, check_trainable, check_weight, warn_unused
 from ._features import check_lengths
 from ._gold import check_gold, with_gold
 from ._probability import safe_log
@@ -26,13 +27,7 @@ from ._stages import (
     weight_name,
 )
 from ._stored_composites import StagesFileMethods
-from ._targets import (
-    active_annotators,
-    check_targets,
-    check_trainable,
-    check_weight,
-    warn_unused,
-)
+from ._targets import check_targets
 from ._typing import (
     Array,
     ArrayLike,
@@ -198,6 +193,7 @@ class TwoStageClassifier(
         Returns
         -------
         self : TwoStageClassifier
+            The estimator itself.
 
         Raises
         ------
@@ -241,6 +237,7 @@ class TwoStageClassifier(
         Returns
         -------
         self : TwoStageClassifier
+            Fitted estimator.
 
         Raises
         ------
@@ -315,6 +312,7 @@ class TwoStageClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Classes from `classes_`.
         """
         check_is_fitted(self)
         return self.classifier_.predict(X)

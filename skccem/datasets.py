@@ -119,6 +119,7 @@ def fetch_labelme(
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -183,6 +184,7 @@ def fetch_music(
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -250,6 +252,7 @@ def fetch_sentiment(
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------
@@ -318,6 +321,7 @@ def fetch_cifar10n(
         - DESCR : str
 
     (data, labels) : tuple, if `return_X_Y`
+        Features and labels alone.
 
     Raises
     ------

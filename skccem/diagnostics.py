@@ -32,7 +32,7 @@ _WIDTH = 88
 class IdentifiabilityReport:
     """What `identifiability_report` found.
 
-    Attributes
+    Parameters
     ----------
     verdict : {"identified", "doubtful", "not identified"}
         "identified" if all deciding checks pass; "doubtful" if one fails, but recovery
@@ -70,7 +70,7 @@ class IdentifiabilityReport:
 
     @property
     def identified(self) -> bool:
-        """bool : Whether the verdict is "identified"."""
+        """Whether the verdict is "identified"."""
         return self.verdict == "identified"
 
     def __str__(self) -> str:

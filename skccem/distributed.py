@@ -4,8 +4,12 @@ Needs ``pip install skccem[distributed]``. Searches of other estimators run on D
 joblib, ``joblib.parallel_config(backend="dask")``, and need nothing from here.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from ._aggregation import DawidSkene
@@ -25,16 +29,29 @@ from ._dask_items import (
     send,
 )
 from ._dawid_skene_model import ConfusionModel
+from ._evidence import check_answers
 from ._identifiers import check_classes
 from ._random_state import random_generator
-from ._targets import check_answers
+from ._typing import fit_context
+
+if TYPE_CHECKING:
+    import dask.array
+    import dask.dataframe
+    from dask.delayed import Delayed
+
+    _Parts: TypeAlias = Sequence[Any] | dask.array.Array | dask.dataframe.DataFrame
 
 __all__ = ["DaskDawidSkene", "parts_from_long"]
 
 
 def parts_from_long(
-    frame, *, item="task", annotator="worker", label="label", shuffle=True
-):
+    frame: dask.dataframe.DataFrame,
+    *,
+    item: str = "task",
+    annotator: str = "worker",
+    label: str = "label",
+    shuffle: bool = True,
+) -> list[Delayed]:
     """Parts for `DaskDawidSkene` from a Dask DataFrame with one row a label.
 
     Parameters
@@ -100,8 +117,9 @@ class DaskDawidSkene(DawidSkene):
 
     Parameters
     ----------
-    max_iter, tol, smoothing, smoothing_target, n_init, classes, random_state, verbose
-        As of `DawidSkene`. The random starts of ``n_init > 1`` depend on the parts.
+    max_iter, tol, smoothing, smoothing_target, n_init : as of `DawidSkene`
+        The random starts of ``n_init > 1`` depend on the parts.
+    classes, random_state, verbose : as of `DawidSkene`
 
     Attributes
     ----------
@@ -112,7 +130,7 @@ class DaskDawidSkene(DawidSkene):
 
     See Also
     --------
-    parts_from_long : Parts from a Dask DataFrame with one row a label.
+    parts_from_long : _Parts from a Dask DataFrame with one row a label.
     DawidSkene : The same on one machine.
 
     Examples
@@ -136,8 +154,13 @@ class DaskDawidSkene(DawidSkene):
     (2, 3)
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, parts, y=None, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(  # type: ignore[override]
+        self,
+        parts: _Parts,
+        y: None = None,
+        sample_weight: Sequence[Any] | dask.array.Array | None = None,
+    ) -> Self:
         """Estimate the annotators and the class prior.
 
         Parameters
@@ -202,7 +225,7 @@ class DaskDawidSkene(DawidSkene):
         model = ConfusionModel(items, self.smoothing, self._checked_target())
         return self._climb(model, numbers["n_labels"], rng)
 
-    def predict(self, parts):
+    def predict(self, parts: _Parts) -> dask.array.Array:
         """Most probable class of items with labels of the same annotators.
 
         Parameters
@@ -219,7 +242,7 @@ class DaskDawidSkene(DawidSkene):
         check_is_fitted(self)
         return self._map("predict", parts, (), self.classes_.dtype)
 
-    def predict_proba(self, parts):
+    def predict_proba(self, parts: _Parts) -> dask.array.Array:
         """Probability of each class of items with labels of the same annotators.
 
         Parameters

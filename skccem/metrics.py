@@ -15,8 +15,8 @@ from ._agreement import (
     krippendorff_alpha,
 )
 from ._annotations import check_crowd_labels
+from ._counts import expected_counts
 from ._identifiers import positions_of
-from ._probability import expected_counts
 from ._targets import check_truth
 from ._typing import ArrayLike, Floats, Integers, LabelsLike
 

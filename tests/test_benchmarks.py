@@ -14,7 +14,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skccem import CrowdClassifier, CrowdClassifierCV, CrowdLabels
-from skccem._probability import confusion_from_counts, expected_counts
+from skccem._counts import confusion_from_counts, expected_counts
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))

@@ -6,8 +6,8 @@ from torch import nn
 from skccem import CrowdClassifier
 from skccem._batches import CrowdDataset, EvenBatches, annotator_shares
 from skccem._crowd_loss import REGULARIZERS, CrowdLoss, RunningMoment
-from skccem._losses import confusion_second_moment, log_volume
 from skccem._network import CrowdNetwork
+from skccem._volumes import confusion_second_moment, log_volume
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 N_ITEMS, N_ANNOTATORS, N_CLASSES = 240, 60, 3

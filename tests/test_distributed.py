@@ -186,10 +186,11 @@ def test_an_iteration_moves_counts_and_not_labels(client, labels, capsys):
 
     client.scatter = spy
     try:
-        with pytest.warns(ConvergenceWarning, match="max_iter=3"):
+        with pytest.warns(ConvergenceWarning, match="max_iter=3") as caught:
             DaskDawidSkene(max_iter=3, tol=0, verbose=1).fit(parts)
     finally:
         del client.scatter
+    assert [warning.filename for warning in caught] == [__file__]
     # Classes, annotators, and the parameters of three iterations.
     assert len(sent) == 5
     assert max(sent) < 12 * 3 * 3 * 8 + 1000 < sizes[1] / 10

@@ -2,14 +2,9 @@ import numpy as np
 import pytest
 
 from skccem import CrowdLabels
+from skccem._counts import confusion_from_counts, counts_from_indicator, expected_counts
 from skccem._em import class_totals, e_step, m_step, used_labels
-from skccem._probability import (
-    confusion_from_counts,
-    counts_from_indicator,
-    expected_counts,
-    joint_log_likelihood,
-    safe_log,
-)
+from skccem._probability import joint_log_likelihood, safe_log
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
 

@@ -186,6 +186,17 @@ def test_net_params_reach_the_net(X, seen):
     assert {group["betas"] for group in net.optimizer_.param_groups} == {(0.5, 0.6)}
 
 
+@pytest.mark.parametrize(
+    ("betas", "by_rows"),
+    [((0.9, 0.999), True), ((0.9, 0.8), False), ((0.0, 0.0), False)],
+)
+def test_matrices_are_updated_whole_where_missed_steps_are_not_known(
+    X, seen, betas, by_rows
+):
+    net, _ = train(seen, X, net_params={"optimizer__betas": betas})
+    assert net.by_rows == by_rows
+
+
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "cpu:0"])
 def test_a_device_is_named_as_given(device):
     assert choose_device(device) == str(device)

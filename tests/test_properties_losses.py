@@ -10,6 +10,8 @@ from strategies import code_tables, given
 from skccem import CrowdLabels
 from skccem import _losses as losses
 from skccem import _probability as probability
+from skccem import _volumes as volumes
+from skccem._counts import confusion_from_counts, expected_counts
 
 # From nearly uniform to far beyond what single precision can exponentiate.
 SCALES = st.sampled_from([1e-6, 1.0, 30.0, 1e4])
@@ -195,9 +197,9 @@ def test_posteriors_sum_to_one_also_where_the_model_excludes_labels(drawn, share
 @given(coupled(), st.sampled_from([0.0, 0.5, 1e300]))
 def test_counts_are_those_of_the_labels_and_make_distributions(drawn, smoothing):
     labels, log_posterior, _ = drawn
-    counts = probability.expected_counts(labels, np.exp(log_posterior))
+    counts = expected_counts(labels, np.exp(log_posterior))
     assert np.allclose(counts.sum(axis=(1, 2)), labels.labels_per_annotator)
-    confusion = probability.confusion_from_counts(counts, smoothing=smoothing)
+    confusion = confusion_from_counts(counts, smoothing=smoothing)
     assert np.isfinite(confusion).all()
     assert (confusion >= 0).all()
     assert np.allclose(confusion.sum(axis=2), 1)
@@ -210,14 +212,14 @@ def test_volumes_and_their_gradients_are_finite_for_any_batch(drawn):
         return
     n_classes = labels.n_classes
     posterior = torch.tensor(log_posterior, requires_grad=True)
-    volume = losses.posterior_log_volume(posterior)
+    volume = volumes.posterior_log_volume(posterior)
     volume.backward()
     assert torch.isfinite(posterior.grad).all()
     moment = np.exp(log_posterior).T @ np.exp(log_posterior) / len(log_posterior)
-    _, expected = np.linalg.slogdet(moment + losses.RIDGE * np.eye(n_classes))
+    _, expected = np.linalg.slogdet(moment + volumes.RIDGE * np.eye(n_classes))
     assert math.isclose(volume.item(), expected, rel_tol=1e-6, abs_tol=1e-6)
     proba = torch.tensor(np.exp(log_confusion)).transpose(1, 2).requires_grad_()
-    volume = losses.log_volume(losses.confusion_second_moment(proba))
+    volume = volumes.log_volume(volumes.confusion_second_moment(proba))
     volume.backward()
     assert math.isfinite(volume.item())
     assert torch.isfinite(proba.grad).all()

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from skccem._row_optimizers import RowAdam, RowAdamW, put_rows, take_rows
+from skccem._row_optimizers import RowAdam, RowAdamW, can_catch_up, put_rows, take_rows
 
 N_ROWS, N_CLASSES = 40, 3
 
 
-def steps_by_both(kind, scale=1.0, decay=1.0, n_steps=600, **settings):
+def steps_by_both(kind, scale=1.0, decay=1.0, n_steps=600, cycle=None, **settings):
     """A table after steps of whole ones and of rows, and where it started.
 
     Each step has a gradient for three rows; the last third of the rows is left alone
-    in the second half.
+    in the second half. After `cycle` steps each, the first beta is another.
     """
     rng = np.random.default_rng(0)
     start = torch.from_numpy(rng.normal(size=(N_ROWS, N_CLASSES, N_CLASSES)))
@@ -28,13 +28,16 @@ def steps_by_both(kind, scale=1.0, decay=1.0, n_steps=600, **settings):
         for one in (plain, optimizer):
             one.step()
             one.param_groups[0]["lr"] *= decay
+            if cycle is not None and step % cycle == cycle - 1:
+                beta = 0.9 + 0.05 * np.cos(step / 100)
+                one.param_groups[0]["betas"] = (beta, 0.999)
     optimizer.catch_up(by_rows)
     return whole.detach(), by_rows.detach(), start
 
 
 @pytest.mark.parametrize("kind", [RowAdam, RowAdamW])
 @pytest.mark.parametrize("decay", [1.0, 0.999])
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99)])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.9, 0.9)])
 def test_rows_end_where_steps_of_the_whole_table_would_have_moved_them(
     kind, decay, betas
 ):
@@ -42,6 +45,20 @@ def test_rows_end_where_steps_of_the_whole_table_would_have_moved_them(
     whole, by_rows, start = steps_by_both(kind, decay=decay, **settings)
     assert abs(whole - start).max() > 0.3
     torch.testing.assert_close(by_rows, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("cycle", [1, 50])
+def test_a_scheduler_may_change_the_betas(cycle):
+    whole, by_rows, start = steps_by_both(RowAdam, cycle=cycle)
+    assert abs(whole - start).max() > 0.3
+    torch.testing.assert_close(by_rows, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.8), (0.95, 0.9)])
+def test_where_the_square_of_a_gradient_fades_first_no_row_stays_behind(betas):
+    assert not can_catch_up(betas)
+    whole, by_rows, start = steps_by_both(RowAdam, betas=betas)
+    assert abs(by_rows - whole).max() < 0.01 * abs(whole - start).max()
 
 
 def test_where_gradients_are_as_small_as_eps_the_difference_is_below_a_tenth():

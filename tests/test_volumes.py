@@ -1,5 +1,3 @@
-"""Volumes and traces, which the regularisers of `_losses` are made of."""
-
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +5,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from skccem._losses import (
+from skccem._volumes import (
     RIDGE,
     confusion_second_moment,
     log_volume,

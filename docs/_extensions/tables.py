@@ -1,8 +1,8 @@
 """``.. results-table:: FILE`` puts what a benchmark wrote, with its command, on a page.
 
 The files in ``benchmarks/results`` are of a small part of Markdown: headings,
-paragraphs, tables and code in backticks. The page has its own title for the first
-heading; all else is shown as it is, so that the site has what is committed.
+paragraphs, lists, tables, and code in backticks. The page has its own title for the
+first heading; all else is shown as it is, so that the site has what is committed.
 """
 
 import re
@@ -12,7 +12,9 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
-_INLINE = re.compile(r"`(?P<code>[^`]+)`|\[(?P<text>[^]]+)\]\([^)]+\)")
+_INLINE = re.compile(
+    r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<text>[^]]+)\]\([^)]+\)"
+)
 _COMMAND = re.compile(r"`(python [^`]+)`[;,]? ?(.*)", re.DOTALL)
 
 
@@ -48,6 +50,8 @@ def markdown_nodes(text):
         lines = block.splitlines()
         if lines[0].startswith("|"):
             made.append(_table(lines))
+        elif lines[0].startswith("- "):
+            made.append(_list(block))
         elif lines[0].startswith("# "):
             continue
         elif lines[0].startswith("#"):
@@ -66,12 +70,22 @@ def _paragraphs(text):
     return [block, *rest]
 
 
+def _list(block):
+    made = nodes.bullet_list()
+    for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]:
+        text = " ".join(line.strip() for line in item.splitlines())
+        made += nodes.list_item("", nodes.paragraph("", "", *_inline(text)))
+    return made
+
+
 def _inline(text):
     made, end = [], 0
     for found in _INLINE.finditer(text):
         made.append(nodes.Text(text[end : found.start()]))
         if found["code"]:
             made.append(nodes.literal(found["code"], found["code"]))
+        elif found["bold"]:
+            made.append(nodes.strong(found["bold"], found["bold"]))
         else:
             made.append(nodes.Text(found["text"]))
         end = found.end()

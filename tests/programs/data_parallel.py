@@ -10,6 +10,7 @@ import numpy as np
 
 from skccem import CrowdClassifier, CrowdLabels
 from skccem._batches import EvenBatches
+from skccem._crowd_loss import REGULARIZERS
 from skccem.exceptions import NonFiniteLossError, UnusedDataWarning
 from skccem.simulation import make_confusion_matrices, make_crowd_labels
 
@@ -24,9 +25,7 @@ SETTINGS = {
 }
 CASES = {
     "plain": {"likelihood": "marginal", "regularizer": None},
-    "F": {"regularizer": "F", "reg_strength": 0.5},
-    "W": {"regularizer": "W", "reg_strength": 0.5},
-    "trace": {"regularizer": "trace", "reg_strength": 0.5},
+    **{name: {"regularizer": name, "reg_strength": 0.5} for name in REGULARIZERS},
     "outliers": {"outlier_share": "auto", "burn_in": 0.5},
     "weights": {"regularizer": "F", "reg_strength": 0.5},
     "stopping": {
