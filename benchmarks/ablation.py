@@ -15,9 +15,9 @@ from functools import partial
 
 import numpy as np
 from cases import name_of
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from jobs import ABLATION_CASES, ABLATIONS, measure_ablation
-from study import markdown, mean_and_std, provenance, publish, run_study
+from study import markdown, mean_and_std, publish
 
 # The first of the seeds.
 FIRST_SEED = 100
@@ -77,22 +77,19 @@ def main(argv=None):
         for problem in [*real, *ABLATION_CASES]
         for variant in ABLATIONS
     ]
-    name, now = "ablation" + "_quick" * options.quick, versions()
-    runs = run_study(
+    runs, source, path = run_jobs(
+        "ablation",
         partial(measure_ablation, data_home=options.data_home),
         jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
+        options,
     )
     text = (
         "# One default changed at a time\n\n"
-        f"`{command_of('ablation.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"Test accuracy, mean ± standard deviation of {options.seeds} seeds from "
         f"{FIRST_SEED} on.\n\n{summary(runs)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

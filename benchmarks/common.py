@@ -13,7 +13,7 @@ import sklearn
 import skorch
 import torch
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from study import markdown, mean_and_std
+from study import markdown, mean_and_std, provenance, run_study
 
 import skccem
 from skccem import CrowdLabels
@@ -248,3 +248,39 @@ def command_of(script, options):
         elif value is not True:
             words.append(str(value))
     return " ".join(words)
+
+
+def run_jobs(name, function, jobs, options, *packages):
+    """Run a study whose results are named as its script, and go on where it was.
+
+    Parameters
+    ----------
+    name : str
+        Of the script, without suffix.
+    function, jobs
+        As of ``run_study``.
+    options : argparse.Namespace
+        What ``parse_study`` returned.
+    *packages : str
+        Further distributions that take part, as of ``versions``.
+
+    Returns
+    -------
+    runs : list of dict
+        As of ``run_study``.
+    source : str
+        The command and the versions, for the text of the results.
+    path : Path
+        Where that text belongs.
+    """
+    title, now = name + "_quick" * options.quick, versions(*packages)
+    runs = run_study(
+        function,
+        jobs,
+        options.out / f"{title}.jsonl",
+        versions=now,
+        n_jobs=options.n_jobs,
+        title=title,
+    )
+    source = f"`{command_of(f'{name}.py', options)}`; {provenance(runs, now)}."
+    return runs, source, options.out / f"{title}.md"

@@ -11,9 +11,9 @@ differences are paired. An interrupted run goes on where it was.
 import sys
 
 import numpy as np
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from gold_label_runs import MEASURES, measure_gold
-from study import markdown, mean_and_std, provenance, publish, run_study
+from study import markdown, mean_and_std, publish
 
 N_GOLD = 50
 
@@ -58,23 +58,15 @@ def main(argv=None):
         }
         for seed in range(options.seeds)
     ]
-    name, now = "gold_labels" + "_quick" * options.quick, versions()
-    runs = run_study(
-        measure_gold,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
-    )
+    runs, source, path = run_jobs("gold_labels", measure_gold, jobs, options)
     text = (
         "# Gold labels\n\n"
-        f"`{command_of('gold_labels.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"LabelMe, {N_GOLD} gold labels of 1,000 items, drawn anew for each of "
         f"{options.seeds} seeds. Mean ± standard deviation; the gain is the mean of "
         f"paired differences ± its standard error.\n\n{summary(runs)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

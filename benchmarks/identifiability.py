@@ -9,10 +9,10 @@ annotators, 4 and 6 classes, and three kinds were not used to develop the checks
 interrupted run goes on where it was.
 """
 
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from identifiability_cases import KINDS, NEW_KINDS, UNSEEN
 from identifiability_runs import measure_verdict
-from study import markdown, provenance, publish, run_study
+from study import markdown, publish
 
 # The first of the seeds.
 FIRST_SEED = 5000
@@ -137,15 +137,7 @@ def main(argv=None):
         for kind in kinds
         for good in (True, False)
     ]
-    name, now = "identifiability" + "_quick" * options.quick, versions()
-    runs = run_study(
-        measure_verdict,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
-    )
+    runs, source, path = run_jobs("identifiability", measure_verdict, jobs, options)
     by_kind = [
         agreement(
             sorted(
@@ -158,7 +150,7 @@ def main(argv=None):
     ]
     text = (
         "# Whether the verdict on identifiability agrees with recovery\n\n"
-        f"`{command_of('identifiability.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         "Recovered: mean total variation distance to the true matrices at most 0.15, "
         "named classes right at most 0.1 less often than by the true matrices, and at "
         "least a quarter of the way from the most frequent class to always right. Half "
@@ -170,7 +162,7 @@ def main(argv=None):
         "One number alone, with the threshold that is best on these very crowds:\n\n"
         f"{_single_numbers(runs)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ frequencies from a Dirichlet distribution. Seeds are others than those that the 
 the matrices was chosen on. An interrupted run goes on where it was.
 """
 
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from intervals import FEWEST_LABELS, FEWEST_ROW_LABELS, measure_coverage
-from study import markdown, provenance, publish, run_study
+from study import markdown, publish
 
 # The first of the seeds.
 FIRST_SEED = 3000
@@ -109,18 +109,10 @@ def main(argv=None):
         for kind in (KINDS[:2] if options.quick else KINDS)
         for seed in range(options.seeds)
     ]
-    name, now = "interval_coverage" + "_quick" * options.quick, versions()
-    runs = run_study(
-        measure_coverage,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
-    )
+    runs, source, path = run_jobs("interval_coverage", measure_coverage, jobs, options)
     text = (
         "# How often 90% intervals hold the truth\n\n"
-        f"`{command_of('interval_coverage.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"Accuracies of annotators with {FEWEST_LABELS} labels or more, and entries of "
         f"matrices in rows with {FEWEST_ROW_LABELS} expected labels or more; "
         f"{options.seeds} seeds from {FIRST_SEED} on. `CrowdClassifier(n_init=1)` "
@@ -129,7 +121,7 @@ def main(argv=None):
         f"{coverage(runs, lambda job: job['kind'].replace('_', ' '))}\n\n"
         f"{coverage(runs, _crowd_title)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

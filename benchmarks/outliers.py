@@ -10,9 +10,9 @@ was.
 
 import numpy as np
 from cases import name_of
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from jobs import OUTLIER_CASES, OUTLIER_SHARES, measure_outliers
-from study import markdown, mean_and_std, provenance, publish, run_study
+from study import markdown, mean_and_std, publish
 
 # The first of the seeds.
 FIRST_SEED = 200
@@ -98,24 +98,16 @@ def main(argv=None):
         for share in OUTLIER_SHARES
         for seed in range(options.seeds)
     ]
-    name, now = "outliers" + "_quick" * options.quick, versions()
-    runs = run_study(
-        measure_outliers,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
-    )
+    runs, source, path = run_jobs("outliers", measure_outliers, jobs, options)
     text = (
         "# Items whose labels depart from the annotators' matrices\n\n"
-        f"`{command_of('outliers.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"Mean ± standard deviation of {options.seeds} seeds from {FIRST_SEED} on.\n\n"
         f"{summary(runs)}\n\n"
         "Difference to outlier_share=0, paired by crowd and seed, mean ± standard "
         f"error.\n\n{differences(runs)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ gives all items equally many labels. Seeds are others than those that the defaul
 
 import numpy as np
 from collection_runs import RANDOM, SUGGESTED, UNCERTAIN, measure_collection
-from common import command_of, parse_study, parser, versions
-from study import markdown, provenance, publish, run_study
+from common import parse_study, parser, run_jobs
+from study import markdown, publish
 
 from skccem._annotator_kinds import KINDS
 
@@ -172,20 +172,12 @@ def main(argv=None):
         for kind, setting in cases
         for strategy in (RANDOM, UNCERTAIN, SUGGESTED)
     ]
-    name, now = "suggestions" + "_quick" * options.quick, versions()
-    runs = run_study(
-        measure_collection,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
-    )
+    runs, source, path = run_jobs("suggestions", measure_collection, jobs, options)
     alone = [run for run in runs if run["job"]["estimator"] == "DawidSkene"]
     network = [run for run in runs if run["job"]["estimator"] == "CrowdClassifier"]
     text = (
         "# Labels that suggestions save\n\n"
-        f"`{command_of('suggestions.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"{_EXPLANATION}\n\n"
         f"`DawidSkene`, {options.seeds} seeds from {FIRST_SEED} on:\n\n"
         f"{summary(alone, plain)}\n\n"
@@ -193,7 +185,7 @@ def main(argv=None):
         f"`CrowdClassifier(n_init=1)`, {options.network_seeds} seeds:\n\n"
         f"{summary(network, plain)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 _EXPLANATION = f"""\

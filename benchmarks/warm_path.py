@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 from cases import name_of
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from jobs import ABLATION_CASES
 from searches import measure_warm_path
-from study import markdown, provenance, publish, run_study
+from study import markdown, publish
 
 from skccem._candidates import select_candidate
 
@@ -72,14 +72,11 @@ def main(argv=None):
         for seed in range(options.seeds)
         for problem in [*real, ABLATION_CASES[1], ABLATION_CASES[2]]
     ]
-    name, now = "warm_path" + "_quick" * options.quick, versions()
-    runs = run_study(
+    runs, source, path = run_jobs(
+        "warm_path",
         partial(measure_warm_path, data_home=options.data_home),
         jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
+        options,
     )
     header = [
         "crowd",
@@ -94,13 +91,13 @@ def main(argv=None):
     rows = markdown(header, [row_of(run) for run in runs])
     text = (
         "# One burn-in for all candidates of a fold\n\n"
-        f"`{command_of('warm_path.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         "Five folds and five strengths. The share of epochs that is trained is 0.68 at "
         "the defaults: five burn-ins of 40% in place of 25. Scores are the calibrated "
         "joint log-likelihood per held-out label; differences are CrowdClassifierCV "
         f"less GridSearchCV, ± one standard error over folds.\n\n{rows}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ used but to judge. It takes the extra `bench`. An interrupted run goes on where 
 
 import sys
 
-from common import command_of, parse_study, parser, versions
+from common import parse_study, parser, run_jobs
 from peers import import_peer
-from study import markdown, mean_and_std, provenance, publish, run_study
+from study import markdown, mean_and_std, publish
 from wrong_label_runs import METHODS, measure_wrong_labels
 
 DATA = ["labelme", "music"]
@@ -62,22 +62,16 @@ def main(argv=None):
         for seed in range(options.seeds)
         for data in DATA
     ]
-    name, now = "wrong_labels" + "_quick" * options.quick, versions("cleanlab")
-    runs = run_study(
-        measure_wrong_labels,
-        jobs,
-        options.out / f"{name}.jsonl",
-        versions=now,
-        n_jobs=options.n_jobs,
-        title=name,
+    runs, source, path = run_jobs(
+        "wrong_labels", measure_wrong_labels, jobs, options, "cleanlab"
     )
     text = (
         "# Finding wrong labels\n\n"
-        f"`{command_of('wrong_labels.py', options)}`; {provenance(runs, now)}.\n\n"
+        f"{source}\n\n"
         f"Area under the ROC curve, mean ± standard deviation of {options.seeds} "
         f"seeds.\n\n{summary(runs)}\n"
     )
-    publish(text, options.out / f"{name}.md")
+    publish(text, path)
 
 
 if __name__ == "__main__":

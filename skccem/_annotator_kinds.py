@@ -1,4 +1,4 @@
-"""Annotators: how they err, as confusion matrices, and how busy they are.
+"""Annotators: how they err, as confusion matrices.
 
 A new kind is a function ``(n_annotators, n_classes, rng, **params)`` that returns
 confusion matrices, and an entry in `KINDS`.
@@ -364,36 +364,3 @@ def check_matrices(confusion_matrices):
             "class is k."
         )
     return matrices
-
-
-def participation_weights(participation, n_annotators, rng):
-    """Weight of each annotator, summing to one, or None if all are alike."""
-    if isinstance(participation, str):
-        if participation == "even":
-            return None
-        if participation == "long_tail":
-            weights = 1 / (1 + rng.permutation(n_annotators))
-            return weights / weights.sum()
-        raise ValueError(
-            "Expected participation to be 'even', 'long_tail' or an array of weights, "
-            f"got {participation!r}. Choose one of them."
-        )
-    weights = np.asarray(participation, dtype=np.float64)
-    positive = np.all((weights > 0) & np.isfinite(weights))
-    if weights.shape != (n_annotators,) or not positive:
-        raise ValueError(
-            f"Expected participation of {n_annotators} positive weights, one for each "
-            f"annotator, got {weights.tolist()}. Leave out annotators without labels."
-        )
-    return weights / weights.sum()
-
-
-def participation_rates(weights, p):
-    """Probabilities proportional to the weights but at most 1, whose mean is `p`."""
-    # With the j largest at 1 the others share p * n - j. As a function of j that factor
-    # rises as long as one of the others were above 1, then falls.
-    ordered = np.sort(weights)
-    rest = np.cumsum(ordered)[::-1]
-    n_annotators = len(weights)
-    factor = np.max((p * n_annotators - np.arange(n_annotators)) / rest)
-    return np.minimum(factor * weights, 1)

@@ -131,7 +131,7 @@ def read_label_studio_min(path, records, *, item=None, annotator=None, label=Non
         if answer is None:
             skipped["annotations without a choice"] += 1
             continue
-        if not isinstance(answer, str):
+        if not isinstance(answer, str) or not answer.strip():
             raise ValueError(
                 f"Expected one choice in {path}, {here}, field {label!r}, got "
                 f"{short(answer)}. {_SUPPORTED}"
@@ -202,7 +202,7 @@ def _choice(path, annotation, control, here):
     values = [answer.get("value") for answer in answers]
     match values:
         # Further fields say which region, or which part of the task, it is about.
-        case [{"choices": [str(chosen)], **further}] if not further:
+        case [{"choices": [str(chosen)], **further}] if chosen.strip() and not further:
             return chosen
     kinds = ", ".join(sorted({named(answer.get("type")) for answer in answers}))
     raise ValueError(

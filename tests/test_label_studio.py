@@ -88,6 +88,7 @@ def test_of_several_choices_one_must_be_named():
         [choice("Glad", start=0, end=4)],
         [choice(["Animal", "Cat"])],
         [choice()],
+        [choice(" ")],
     ],
 )
 def test_other_than_one_choice_about_the_whole_task_is_refused(results):
@@ -149,7 +150,9 @@ def test_json_min_needs_the_name_of_the_choices():
         read_label_studio_min(PATH, [minimal(7, 3, "Glad", text="Oh")])
 
 
-@pytest.mark.parametrize("answer", [{"choices": ["Glad", "Sad"]}, ["Glad", "Sad"]])
-def test_json_min_with_several_choices_is_refused(answer):
+@pytest.mark.parametrize(
+    "answer", [{"choices": ["Glad", "Sad"]}, ["Glad", "Sad"], "", " "]
+)
+def test_json_min_with_other_than_one_choice_is_refused(answer):
     with pytest.raises(ValueError, match=r"one choice .* Supported are"):
         read_label_studio_min(PATH, [minimal(7, 3, answer)], label="mood")

@@ -51,7 +51,7 @@ def test_all_sets_of_annotators_are_equally_likely(n_annotators, size):
 
 
 def test_blocks_of_items_do_not_repeat_each_other(monkeypatch):
-    monkeypatch.setattr("skccem.simulation._BLOCK_ENTRIES", 64)
+    monkeypatch.setattr("skccem._participation._BLOCK_ENTRIES", 64)
     matrices = make_confusion_matrices(8, 2, random_state=0)
     labels = make_crowd_labels(
         np.arange(500) % 2, matrices, labels_per_item=4, random_state=0
