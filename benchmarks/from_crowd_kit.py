@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 from coming_from_crowd import Found, accuracy, same_classes, untied
+from peers import import_peer
 from sklearn.exceptions import ConvergenceWarning
 
 
@@ -125,9 +126,8 @@ def their_mace(table):
     # theirs: MACE
     from crowdkit.aggregation import MACE
 
-    model = MACE().fit(table)
-    classes = model.labels_
-    competences = model.spamming_[:, 1]  # an array, in the order of `table`
+    model = MACE().fit(table.sort_values(["worker", "label"]))
+    classes, competences = model.labels_, model.spamming_[:, 1]
     # end
     return classes, competences
 
@@ -257,6 +257,7 @@ def compare(crowd):
     """
     ours, table = our_snippets(crowd), their_labels(crowd.table)
     items, annotators = range(len(crowd.X)), ours["labels"].annotators
+    MACE = import_peer("crowd-kit").MACE
     with warnings.catch_warnings():
         # pandas deprecates arguments that crowd-kit uses in every iteration.
         warnings.simplefilter("ignore")
@@ -264,8 +265,8 @@ def compare(crowd):
         vote = their_vote(table)[items]
         classes, _ = their_dawid_skene(table)
         glad, abilities, _ = their_glad(table)
-        mace, _ = their_mace(table)
-        backwards, _ = their_mace(table[::-1])
+        mace, competences = their_mace(table)
+        backwards = MACE().fit_predict(table[::-1])
         their_quality(table, climb)
         skills = their_annotators(table, climb)[annotators]
         clf = their_classifier(table, crowd.X)
@@ -304,8 +305,12 @@ def compare(crowd):
             )
         ),
         Found(
-            "crowd-kit's MACE, rows of the table backwards: the same share",
+            "crowd-kit's MACE: share that keeps its class if the table is turned round",
             same_classes(mace[items], backwards[items]),
+        ),
+        Found(
+            "MACE: correlation of the competences",
+            np.corrcoef(competences, ours["mace"][1])[0, 1],
         ),
         Found(
             "GLAD: correlation of the abilities",
