@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 from coming_from_crowd import Found, accuracy, same_classes, untied
+from peers import import_peer
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -23,7 +24,7 @@ def their_labels(table):
 
 
 def our_labels(wide):
-    # ours: labels in
+    # ours: labels in, from the wide table
     from skccem import CrowdLabels
 
     labels = CrowdLabels.from_matrix(wide)  # words are classes too
@@ -94,7 +95,7 @@ def our_probabilities(clf, X, labels, wide):
     from skccem import cross_val_predict_proba
 
     proba = cross_val_predict_proba(clf, X, labels, cv=5)
-    results = get_label_quality_multiannotator(wide, proba)
+    results = get_label_quality_multiannotator(wide, proba, calibrate_probs=True)
     # end
     return results
 
@@ -205,8 +206,16 @@ def compare(crowd):
         wide = their_labels(crowd.table)
         votes = their_vote(wide)
         proba, results, items, quality = their_consensus(wide, votes, X)
-        same = our_probabilities(ours["clf"], X, labels, wide)
+        multiannotator = import_peer("cleanlab")
+        calibrated = multiannotator.get_label_quality_multiannotator(
+            wide, proba, calibrate_probs=True
+        )
+        mixed = our_probabilities(ours["clf"], X, labels, wide)
         their_next(wide, proba)
+    others = {
+        "calibrate_probs=True": calibrated,
+        "calibrate_probs=True, our out-of-fold probabilities": mixed,
+    }
     free = untied(labels)
     said = labels.classes[labels.codes]
     wrong = said != crowd.truth[labels.row_indices()]
@@ -234,9 +243,12 @@ def compare(crowd):
             "cleanlab: share of items whose consensus is right",
             same_classes(items["consensus_label"], crowd.truth),
         ),
-        Found(
-            "cleanlab with our out-of-fold probabilities: the same share",
-            same_classes(same["label_quality"]["consensus_label"], crowd.truth),
+        *(
+            Found(
+                f"cleanlab, {name}: the same share",
+                same_classes(found["label_quality"]["consensus_label"], crowd.truth),
+            )
+            for name, found in others.items()
         ),
         Found("skccem: the same share", same_classes(mine, crowd.truth)),
         Found("majority vote: the same share", same_classes(votes, crowd.truth)),
@@ -244,9 +256,12 @@ def compare(crowd):
             "cleanlab: area under the ROC curve of wrong labels",
             area(quality.to_numpy()[cells]),
         ),
-        Found(
-            "cleanlab with our out-of-fold probabilities: the same area",
-            area(same["detailed_label_quality"].to_numpy()[cells]),
+        *(
+            Found(
+                f"cleanlab, {name}: the same area",
+                area(found["detailed_label_quality"].to_numpy()[cells]),
+            )
+            for name, found in others.items()
         ),
         Found("skccem: the same area", area(ours["quality"]["probability"])),
         Found(
