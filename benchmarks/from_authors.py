@@ -11,7 +11,8 @@ def our_labels(annotations):
     # ours: labels in
     from skccem import CrowdLabels
 
-    labels = CrowdLabels.from_matrix(annotations)  # integers, -1 where there is none
+    # Integers, -1 where there is none.
+    labels = CrowdLabels.from_matrix(annotations)
     # end
     return labels
 
@@ -40,8 +41,10 @@ def our_ccem(labels, X):
         "dropout": 0.5,
         "lr": 1e-3,
         "confusion_lr": 1e-3,  # one learning rate for everything
-        "weight_decay": 1e-4,  # of the network; theirs is of the matrices, too
-        "init": softmax(np.eye(labels.n_classes), axis=1),  # their "identity"
+        # Of the network; theirs is of the matrices, too.
+        "weight_decay": 1e-4,
+        # Their "identity".
+        "init": softmax(np.eye(labels.n_classes), axis=1),
         "batch_size": 100,
         "max_epochs": 100,
         "random_state": 1,
@@ -73,7 +76,8 @@ def our_w(labels, X, theirs):
 
 def our_matrices(clf):
     # ours: A
-    A = clf.confusion_matrices_.swapaxes(1, 2)  # A[m, l, k]: columns sum to one
+    # A[m, l, k]: columns sum to one.
+    A = clf.confusion_matrices_.swapaxes(1, 2)
     # end
     return A
 

@@ -18,7 +18,8 @@ def their_labels(table):
     from cleanlab.multiannotator import convert_long_to_wide_dataset
 
     table = table.rename(columns={"worker": "annotator"})
-    wide = convert_long_to_wide_dataset(table)  # integers 0, 1, ..., NaN elsewhere
+    # Integers 0, 1, ..., NaN elsewhere.
+    wide = convert_long_to_wide_dataset(table)
     # end
     return wide
 
@@ -82,7 +83,8 @@ def our_consensus(labels, X):
 
     clf = CrowdClassifier(random_state=0).fit(X, labels)
     proba = clf.aggregated_proba_
-    items = consensus(clf, X, labels, proba=proba)  # the least certain first
+    # The least certain first.
+    items = consensus(clf, X, labels, proba=proba)
     quality = label_quality(clf, X, labels, proba=proba)  # a row a label
     # end
     return clf, items, quality
@@ -113,14 +115,16 @@ def our_annotators(clf, X, labels):
     from skccem.reports import annotator_report
 
     report = annotator_report(clf, X, labels)
-    quality = report["accuracy"]  # with accuracy_low, accuracy_high and a verdict
+    # With accuracy_low, accuracy_high and a verdict.
+    quality = report["accuracy"]
     # end
     return quality
 
 
 def our_matrices(clf):
     # ours: confusion matrices
-    matrices = clf.confusion_matrices_  # [m, k, l]: annotator m says l of class k
+    # [m, k, l]: annotator m says l of class k.
+    matrices = clf.confusion_matrices_
     # end
     return matrices
 
@@ -138,7 +142,8 @@ def our_classifier(labels, X):
     # ours: a classifier
     from skccem import CrowdClassifier
 
-    clf = CrowdClassifier(random_state=0).fit(X, labels)  # before any consensus
+    # Before any consensus.
+    clf = CrowdClassifier(random_state=0).fit(X, labels)
     # end
     return clf
 
@@ -157,7 +162,8 @@ def our_next(clf, X, labels):
     # ours: what to label next
     from skccem.collecting import suggest_labels
 
-    pairs = suggest_labels(clf, X, labels, n=20)  # an item and an annotator a row
+    # An item and an annotator a row.
+    pairs = suggest_labels(clf, X, labels, n=20)
     # end
     return pairs
 

@@ -14,7 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 def their_labels(table):
     # theirs: labels in
-    table = table[["task", "worker", "label"]]  # a DataFrame, one row a label
+    # A DataFrame, one row a label.
+    table = table[["task", "worker", "label"]]
     # end
     return table
 
@@ -23,8 +24,8 @@ def our_labels(table, X):
     # ours: labels in
     from skccem import CrowdLabels
 
-    # The columns have crowd-kit's names by default. Rows of labels follow `items`,
-    # which is how they get the order of the features.
+    # The columns have crowd-kit's names by default. Rows of labels follow
+    # `items`, which is how they get the order of the features.
     labels = CrowdLabels.from_long(table, items=range(len(X)))
     # end
     return labels
@@ -43,7 +44,8 @@ def our_vote(labels):
     # ours: majority vote
     from skccem import MajorityVote
 
-    classes = MajorityVote(random_state=0).fit_predict(labels)  # in the items' order
+    # In the items' order.
+    classes = MajorityVote(random_state=0).fit_predict(labels)
     # end
     return classes
 
@@ -88,7 +90,8 @@ def our_climb(labels):
 
 def their_matrix(model, worker):
     # theirs: confusion matrices
-    matrix = model.errors_.loc[worker]  # a row an answer, a column a true class
+    # A row an answer, a column a true class.
+    matrix = model.errors_.loc[worker]
     # end
     return matrix
 
@@ -96,7 +99,8 @@ def their_matrix(model, worker):
 def our_matrix(model, worker):
     # ours: confusion matrices
     m = model.annotators_.tolist().index(worker)
-    matrix = model.confusion_matrices_[m]  # a row a true class, a column an answer
+    # A row a true class, a column an answer.
+    matrix = model.confusion_matrices_[m]
     # end
     return matrix
 
@@ -147,7 +151,8 @@ def their_quality(table, model):
     from crowdkit.metrics.data import uncertainty
 
     classes, probability = model.labels_, model.probas_.max(axis=1)
-    entropy = uncertainty(table, compute_by="task", aggregate=False)  # of the votes
+    # Entropy of the votes.
+    entropy = uncertainty(table, compute_by="task", aggregate=False)
     # end
     return classes, probability, entropy
 
@@ -156,7 +161,8 @@ def our_quality(model, labels):
     # ours: label quality and consensus
     from skccem.reports import consensus, label_quality
 
-    items = consensus(model, None, labels)  # a row an item, the least certain first
+    # A row an item, the least certain first.
+    items = consensus(model, None, labels)
     quality = label_quality(model, None, labels)  # a row a label
     # end
     return items, quality

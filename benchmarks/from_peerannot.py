@@ -125,7 +125,8 @@ def our_annotators(model, labels):
     from skccem.reports import annotator_report
 
     report = annotator_report(model, None, labels)
-    scores = report["spammer_score"]  # with accuracies, intervals and a verdict
+    # With accuracies, intervals and a verdict.
+    scores = report["spammer_score"]
     # end
     return scores
 
@@ -134,7 +135,8 @@ def our_quality(model, labels):
     # ours: label quality and consensus
     from skccem.reports import consensus, label_quality
 
-    items = consensus(model, None, labels)  # a row an item, the least certain first
+    # A row an item, the least certain first.
+    items = consensus(model, None, labels)
     quality = label_quality(model, None, labels)  # a row a label
     # end
     return items, quality

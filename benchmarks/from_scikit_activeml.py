@@ -23,7 +23,8 @@ def our_labels(y):
     # ours: labels in
     from skccem import CrowdLabels
 
-    labels = CrowdLabels.from_matrix(y)  # or y itself, wherever labels are taken
+    # y itself is taken as well.
+    labels = CrowdLabels.from_matrix(y)
     # end
     return labels
 
