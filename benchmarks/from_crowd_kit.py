@@ -110,9 +110,10 @@ def their_glad(table):
     from crowdkit.aggregation import GLAD
 
     model = GLAD().fit(table)
-    classes, abilities, easiness = model.labels_, model.alphas_, model.betas_
+    classes, abilities = model.labels_, model.alphas_
+    log_easiness = model.betas_
     # end
-    return classes, abilities, easiness
+    return classes, abilities, log_easiness
 
 
 def our_glad(labels):

@@ -83,9 +83,10 @@ def their_glad(answers, folder):
 
     model = GLAD(answers, n_classes=3, n_workers=10, dataset=Path(folder))
     model.run()  # writes abilities and difficulties to files in the folder
-    classes, abilities, easiness = model.get_answers(), model.alpha, model.beta
+    classes, abilities = model.get_answers(), model.alpha
+    log_easiness = model.beta
     # end
-    return classes, abilities, easiness
+    return classes, abilities, log_easiness
 
 
 def our_glad(labels):

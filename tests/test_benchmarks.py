@@ -537,6 +537,26 @@ def test_the_study_of_wrong_labels_says_where_the_data_should_be(monkeypatch):
         wrong_labels.main([])
 
 
+@pytest.mark.slow
+def test_other_packages_and_ours_agree_from_the_command_line(tmp_path):
+    for package in ("crowdkit", "cleanlab", "skactiveml"):
+        pytest.importorskip(package, reason=f"{package} is not installed: .[bench]")
+    done = run_script("coming_from.py", "--items", "40", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "coming_from_quick.md").read_text(encoding="utf-8")
+    for package in ("crowd-kit", "cleanlab", "scikit-activeml"):
+        assert f"\n## {package}\n" in text
+    assert ("## peerannot" in text) != ("Without peerannot" in done.stderr)
+
+
+def test_the_comparison_with_other_packages_names_the_extra(monkeypatch):
+    import coming_from
+
+    monkeypatch.setitem(coming_from.import_peer.__globals__["MODULES"], "cleanlab", "-")
+    with pytest.raises(SystemExit, match=r"pip install \.\[bench\]"):
+        coming_from.main(["--quick"])
+
+
 def test_the_study_of_gold_labels_tells_paired_gains(tmp_path, data_home):
     import gold_labels
 

@@ -104,7 +104,6 @@ def test_every_file_of_snippets_has_a_page_in_the_index():
     assert {page.stem for page in PAGES} == {"index", *FILES}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_our_snippets_run_without_the_other_package(name):
     ours = importlib.import_module(f"from_{name}").our_snippets(simulate_crowd(60, 0))
