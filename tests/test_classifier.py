@@ -84,9 +84,12 @@ def linear_of_five(n_features, n_classes):
 # What is learned
 
 
+@pytest.mark.parametrize(
+    "n_init", [1, pytest.param(4, marks=pytest.mark.slow, id="averaged")]
+)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("regularizer", [None, *REGULARIZERS])
-def test_recovers_classes_and_annotators_without_truth(likelihood, regularizer):
+def test_recovers_classes_and_annotators_without_truth(likelihood, regularizer, n_init):
     accuracy, error = [], []
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -102,6 +105,7 @@ def test_recovers_classes_and_annotators_without_truth(likelihood, regularizer):
             reg_strength=0.003,
             max_epochs=60,
             lr=3e-3,
+            n_init=n_init,
             random_state=seed,
         ).fit(X, Y)
         accuracy.append(clf.score(X, truth))
