@@ -188,7 +188,7 @@ class CrowdClassifier(
     replay_size : int, default=5000
         Items of earlier calls of `partial_fit` of which copies are kept, a random
         sample of all of them, to be trained on along with new ones. Without any (0) it
-        forgets.
+        forgets. Raised later, it favours the items that come from then on.
     n_jobs : int, default=None
         Networks beside the coupled one that are trained at the same time, in worker
         processes; -1 for as many as there are processors. It changes no result.

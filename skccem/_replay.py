@@ -18,7 +18,11 @@ from ._features import n_items, take_batch
 
 
 class Replay(NamedTuple):
-    """A sample in which each labelled item of the stream is as likely as any other."""
+    """A sample in which each labelled item of the stream is as likely as any other.
+
+    A size that is raised from one call to the next cannot bring back what was dropped:
+    newer items are then more likely.
+    """
 
     # In one of the forms of `check_features`, but no Dataset.
     X: object
