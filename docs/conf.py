@@ -42,7 +42,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "whats_new": []}
+# Pages without pages below them.
+html_sidebars = dict.fromkeys(
+    ["index", "results", "benchmarks", "scaling", "contributing"], []
+)
 
 autosummary_generate = True
 autodoc_typehints = "none"
