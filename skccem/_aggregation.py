@@ -167,11 +167,11 @@ class MajorityVote(LabelAggregator):
 
 
 class DawidSkene(EMAggregator):
-    """Classes and confusion matrices by expectation maximisation [1]_.
+    """Classes and confusion matrices by expectation maximisation.
 
-    Each item has one true class, each annotator answers by a confusion matrix, and the
-    answers about an item are independent given its class. EM starts from the shares of
-    the votes.
+    The model of [1]_: each item has one true class, each annotator answers by a
+    confusion matrix, and the answers about an item are independent given its class. EM
+    starts from the shares of the votes.
 
     Parameters
     ----------

@@ -18,13 +18,13 @@ from ._typing import ArrayLike, Floats, LabelsLike, RandomState, fit_context
 
 
 class GLAD(EMAggregator):
-    """Generative model of labels, abilities, and difficulties [1]_.
+    """Generative model of labels, abilities, and difficulties.
 
     Annotator m is right about item i with probability ``sigmoid(ability_m *
     easiness_i)``, and wrong answers are equally probable: an able annotator errs little
     on easy items, all are right half of the time on the hardest, and a negative ability
     is an adversary. Abilities and logarithms of the easiness have normal priors with
-    mean and variance one, as in the paper. Abilities are fitted by expectation
+    mean and variance one, as in the paper [1]_. Abilities are fitted by expectation
     maximisation. The paper fits the easiness as well, one number for a few labels; here
     it is summed out by quadrature, as is usual for such models of test answers [2]_, so
     that the probabilities of an item depend on its own labels and the abilities alone.

@@ -131,13 +131,13 @@ def mace_confusion(spam, strategy):
 
 
 class MACE(EMAggregator):
-    """Multi-annotator competence estimation [1]_.
+    """Multi-annotator competence estimation.
 
     An annotator either knows the class and says so, or answers without looking, with a
-    probability and a preference for some classes of their own. The model finds those
-    who click at random or always the same. It is fitted by expectation maximisation to
-    the mode under priors that `smoothing` sets; the variational training of the paper
-    is left out, and the class prior, uniform there, is estimated.
+    probability and a preference for some classes of their own [1]_. The model finds
+    those who click at random or always the same. It is fitted by expectation
+    maximisation to the mode under priors that `smoothing` sets; the variational
+    training of the paper is left out, and the class prior, uniform there, is estimated.
 
     Parameters
     ----------

@@ -92,11 +92,11 @@ def one_coin_confusion(accuracy, n_classes):
 
 
 class OneCoinDawidSkene(EMAggregator):
-    """Classes and one accuracy for each annotator, by expectation maximisation [1]_.
+    """Classes and one accuracy for each annotator, by expectation maximisation.
 
     The model of `DawidSkene` with confusion matrices that have one value on the
-    diagonal and one beside it. With few labels an annotator its few parameters can be
-    an advantage.
+    diagonal and one beside it [1]_. With few labels an annotator its few parameters can
+    be an advantage.
 
     Parameters
     ----------
