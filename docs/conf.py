@@ -43,9 +43,8 @@ html_theme_options = {
     "footer_end": [],
 }
 # Pages without pages below them.
-html_sidebars = dict.fromkeys(
-    ["index", "results", "benchmarks", "scaling", "contributing"], []
-)
+_ALONE = ["index", "results", "benchmarks", "scaling", "contributing"]
+html_sidebars = {page: [] for page in _ALONE}
 
 autosummary_generate = True
 autodoc_typehints = "none"

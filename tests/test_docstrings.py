@@ -85,8 +85,9 @@ def test_the_reference_lists_every_public_object():
 
 def test_summaries_cite_nothing():
     # They are in tables too, where a reference leads nowhere.
-    cite = [name for name in NAMES if "]_" in validate(name)["docstring"].split("\n")[0]]
-    assert not cite
+    summaries = {name: validate(name)["docstring"].split("\n")[0] for name in NAMES}
+    assert summaries["skccem.MACE"] == "Multi-annotator competence estimation."
+    assert not [name for name, summary in summaries.items() if "]_" in summary]
 
 
 @pytest.mark.parametrize("name", NAMES)
