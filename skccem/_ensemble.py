@@ -13,6 +13,7 @@ import os
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
@@ -63,7 +64,10 @@ def check_mapped_files(estimator, X):
     FileNotFoundError
         If there will be workers, and a file is gone.
     """
-    if effective_n_jobs(estimator.n_jobs) == 1:
+    backend, _ = get_active_backend()
+    # Only those that share it say so.
+    shares_memory = getattr(backend, "supports_sharedmem", False)
+    if shares_memory or effective_n_jobs(estimator.n_jobs) == 1:
         return
     for part in X.values() if isinstance(X, dict) else [X]:
         # Checks return plain arrays on top of the mapped one.

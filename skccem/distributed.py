@@ -130,7 +130,7 @@ class DaskDawidSkene(DawidSkene):
 
     See Also
     --------
-    parts_from_long : _Parts from a Dask DataFrame with one row a label.
+    parts_from_long : Parts from a Dask DataFrame with one row a label.
     DawidSkene : The same on one machine.
 
     Examples

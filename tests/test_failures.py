@@ -4,6 +4,7 @@ import contextlib
 import os
 from concurrent.futures import BrokenExecutor
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -207,6 +208,8 @@ def test_a_mapped_file_that_workers_do_not_find_is_named(tmp_path, crowd):
     with pytest.raises(FileNotFoundError):
         check_mapped_files(clf, {"left": X, "right": mapped})
     # This process has it still.
+    with joblib.parallel_config(backend="threading"):
+        clf.fit(mapped, labels)
     clf.set_params(n_jobs=1).fit(mapped, labels)
 
 
