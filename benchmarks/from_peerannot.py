@@ -1,6 +1,7 @@
 """peerannot's way and ours, job by job: the snippets of docs/coming_from/peerannot.rst.
 
-What lies between ``# theirs:`` or ``# ours:`` and ``# end`` is on the page.
+What lies between ``# theirs:`` or ``# ours:`` and ``# end`` is on the page, which takes
+ours from the files of other pages too where it is the same.
 ``compare`` runs all of it on one crowd, and says how far the two sides are apart.
 """
 
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from coming_from_crowd import Found, same_classes, untied
+from from_crowd_kit import our_glad, our_mace, our_quality
+from from_scikit_activeml import our_network, our_vote
 from sklearn.exceptions import ConvergenceWarning
 
 
@@ -41,15 +44,6 @@ def their_vote(answers):
     from peerannot.models import MajorityVoting
 
     classes = MajorityVoting(answers, n_classes=3).get_answers()
-    # end
-    return classes
-
-
-def our_vote(labels):
-    # ours: majority vote
-    from skccem import MajorityVote
-
-    classes = MajorityVote(random_state=0).fit_predict(labels)
     # end
     return classes
 
@@ -89,27 +83,6 @@ def their_glad(answers, folder):
     return classes, abilities, log_easiness
 
 
-def our_glad(labels):
-    # ours: GLAD
-    from skccem import GLAD
-
-    model = GLAD(random_state=0).fit(labels)
-    classes = model.predict(labels)
-    abilities, difficulties = model.abilities_, model.difficulties_
-    # end
-    return classes, abilities, difficulties
-
-
-def our_mace(labels):
-    # ours: MACE
-    from skccem import MACE
-
-    model = MACE(random_state=0).fit(labels)
-    classes, competences = model.predict(labels), model.competences_
-    # end
-    return classes, competences
-
-
 def their_annotators(answers, folder):
     # theirs: annotator quality
     from peerannot.models import Spam_Score
@@ -132,17 +105,6 @@ def our_annotators(model, labels):
     return scores
 
 
-def our_quality(model, labels):
-    # ours: label quality and consensus
-    from skccem.reports import consensus, label_quality
-
-    # A row an item, the least certain first.
-    items = consensus(model, None, labels)
-    quality = label_quality(model, None, labels)  # a row a label
-    # end
-    return items, quality
-
-
 def their_alpha(answers, folder):
     # theirs: agreement of all
     from peerannot.models import Krippendorff_Alpha
@@ -160,18 +122,6 @@ def our_alpha(labels):
     alpha = krippendorff_alpha(labels)
     # end
     return alpha
-
-
-def our_classifier(labels, X):
-    # ours: a classifier
-    from torch import nn
-
-    from skccem import CrowdClassifier
-
-    network = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 3))
-    clf = CrowdClassifier(network, random_state=0).fit(X, labels)
-    # end
-    return clf
 
 
 def our_snippets(crowd):
@@ -201,7 +151,7 @@ def our_snippets(crowd):
         "annotators": our_annotators(model, labels),
         "quality": our_quality(model, labels),
         "alpha": our_alpha(labels),
-        "clf": our_classifier(labels, crowd.X),
+        "clf": our_network(labels, crowd.X),
     }
 
 
